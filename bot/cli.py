@@ -1,0 +1,185 @@
+"""The command line: thin. Each sub-command loads what it needs and no more, so that checks start quickly.
+
+Knows arguments, exit codes and what is printed. Must not know how anything is done.
+Exit codes: 0 good, 1 looked and found bad, 2 unusable arguments, 78 refused configuration (EX_CONFIG).
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from bot.settings.problems import Refused
+
+OK, BAD, USAGE, CONFIG = 0, 1, 2, 78
+ROOT = Path(__file__).resolve().parent.parent
+_LARGEST_ACTIVITY = 1024 * 1024
+
+
+def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] = os.environ) -> int:
+    """Run one sub-command and return its exit code. Reads `.env` in the current folder."""
+    arguments = _parser().parse_args(argv)
+    run: Callable[[argparse.Namespace, Mapping[str, str]], int] = arguments.run
+    try:
+        return run(arguments, environ)
+    except Refused as refused:
+        count = len(refused.problems)
+        print(
+            f"Refused: {count} {'problem' if count == 1 else 'problems'} to mend first.", file=sys.stderr
+        )
+        for problem in refused.problems:
+            print(f"- {problem}", file=sys.stderr)
+        return CONFIG
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="app.py", description="Ringfence: sign-in phones, changed safely.")
+    parser.add_argument("--version", action="version", version=f"ringfence {version()}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add(commands, "serve", _serve, "run the bot")
+
+    policy = _group(commands, "policy", "the approval policy")
+    check = _add(policy, "check", _policy_check, "read the policy file and say what it means")
+    check.add_argument("file", nargs="?", type=Path, help="default: POLICY_FILE")
+
+    gate = _group(commands, "gate", "the front door")
+    explain = _add(gate, "explain", _gate_explain, "say what the front door thinks of a recorded activity")
+    explain.add_argument("file", type=Path, help="the activity as JSON")
+
+    manifest = _group(commands, "manifest", "the Teams app package")
+    build = _add(manifest, "build", _manifest_build, "make the zip that is uploaded to Teams")
+    build.add_argument("--out", type=Path, default=Path("dist"), help="folder, default: dist")
+    build.add_argument("--developer", metavar="NAME", help="who is named as the maker, at most 32 characters")
+    build.add_argument("--website", metavar="URL", help="https page about the app")
+    build.add_argument("--privacy", metavar="URL", help="https page on privacy")
+    build.add_argument("--terms", metavar="URL", help="https page with terms of use")
+
+    audit = _group(commands, "audit", "the audit trail")
+    _add(audit, "verify", _audit_verify, "check every link of the audit chain")
+
+    docs = _add(commands, "docs", _docs, "write the reference pages in docs/")
+    docs.add_argument("--check", action="store_true", help="write nothing, fail when a page is out of date")
+    return parser
+
+
+def _add(commands: argparse._SubParsersAction, name: str, run: object, about: str) -> argparse.ArgumentParser:  # type: ignore[type-arg]
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=about, description=about)
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _group(commands: argparse._SubParsersAction, name: str, about: str) -> argparse._SubParsersAction:  # type: ignore[type-arg]
+    inner: argparse.ArgumentParser = commands.add_parser(name, help=about, description=about)
+    return inner.add_subparsers(required=True, metavar="COMMAND")
+
+
+def version() -> str:
+    """The version of the product, from pyproject.toml: its only place."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    return str(project["version"])
+
+
+def _serve(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    from bot.settings.environment import load_settings
+    from bot.settings.policy_file import load_policy
+
+    settings = load_settings(environ, Path(".env"))
+    policy = load_policy(settings.policy_file)
+    from bot import wiring
+
+    asyncio.run(wiring.serve(settings, policy))
+    return OK
+
+
+def _policy_check(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    from bot.settings.environment import read_policy_path
+    from bot.settings.policy_file import load_policy
+
+    path = arguments.file or read_policy_path(environ, Path(".env"))
+    policy = load_policy(path)
+    print(f"{path}: good, sha256 {policy.digest}")
+    for role, groups in policy.roles.items():
+        print(f"  role {role}: {', '.join(sorted(groups)) or 'nobody'}")
+    for number, rule in enumerate(policy.rules, start=1):
+        print(f"  rule {number} “{rule.name}”: {_listed(rule.actions)} for {_listed(rule.targets)}")
+        for step in rule.steps:
+            fallback = f"; else {', '.join(map(str, step.fallback))}" if step.fallback else ""
+            print(f"    approves: any {step.need} of {', '.join(map(str, step.approvers))}{fallback}")
+        print(f"    {rule.expire_minutes} minutes to approve, then {rule.execute_minutes} to start")
+    print("  everything else: refused")
+    return OK
+
+
+def _listed(values: frozenset[str]) -> str:
+    return ", ".join(sorted(str(value) for value in values))
+
+
+def _gate_explain(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    from bot.settings.environment import load_settings
+
+    try:
+        with arguments.file.open("rb") as file:
+            raw = file.read(_LARGEST_ACTIVITY + 1)
+    except OSError as error:
+        print(f"{arguments.file}: it cannot be read ({type(error).__name__})", file=sys.stderr)
+        return USAGE
+    if len(raw) > _LARGEST_ACTIVITY:
+        print(f"{arguments.file}: it is larger than {_LARGEST_ACTIVITY} bytes", file=sys.stderr)
+        return USAGE
+    settings = load_settings(environ, Path(".env"))
+    from bot import wiring
+
+    for line in wiring.explain_activity(settings, raw):
+        print(line)
+    return OK
+
+
+def _manifest_build(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    from bot.settings.environment import read_app_id
+    from manifest.build import Developer, PackageRefused, build
+
+    app_id = read_app_id(environ, Path(".env"))
+    words = {
+        key: getattr(arguments, key) for key in ("website", "privacy", "terms") if getattr(arguments, key)
+    }
+    developer = Developer(**({"name": arguments.developer} if arguments.developer else {}), **words)
+    try:
+        path = build(app_id, version(), developer, arguments.out)
+    except PackageRefused as refused:
+        for problem in refused.problems:
+            print(f"- {problem}", file=sys.stderr)
+        return BAD
+    print(path)
+    if "https://example.com/" in f"{developer.website} {developer.privacy} {developer.terms}":
+        print(
+            "Links of the maker are still examples: give --website, --privacy and --terms before you publish."
+        )
+    return OK
+
+
+def _audit_verify(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    from bot.settings.environment import load_settings
+
+    settings = load_settings(environ, Path(".env"))
+    from bot import wiring
+
+    report = asyncio.run(wiring.verify_audit(settings))
+    print(f"{report.records} records in {report.streams} streams")
+    for stream, seq, what in report.bad:
+        print(f"- stream {stream}, record {seq}: {what}", file=sys.stderr)
+    return BAD if report.bad else OK
+
+
+def _docs(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    from bot.settings import pages
+
+    folder = ROOT / "docs"
+    names = pages.stale(folder) if arguments.check else pages.write(folder)
+    for name in names:
+        print(f"docs/{name} {'is out of date: run python app.py docs' if arguments.check else 'written'}")
+    return BAD if arguments.check and names else OK

@@ -1,0 +1,52 @@
+"""Who may use which command: one table, default deny. Roles do not imply each other.
+
+Knows commands and roles. Must not know people, cards or the approval rules (no role passes those).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from bot.domain import command as c
+from bot.domain.people import Role
+
+EVERYONE: frozenset[Role] | None = None
+_LOOKERS = frozenset({Role.OPERATOR, Role.AUDITOR, Role.SECURITY})
+
+# None = everyone in the directory who is an enabled member. `show me`, and a person's own requests, are
+# finer than a role and are judged where they are handled.
+ALLOWED: Mapping[type[object], frozenset[Role] | None] = MappingProxyType(
+    {
+        c.Help: EVERYONE,
+        c.Hi: EVERYONE,
+        c.Whoami: EVERYONE,
+        c.Explain: EVERYONE,
+        c.MyRequests: EVERYONE,
+        c.Approvals: EVERYONE,
+        c.Status: EVERYONE,
+        c.Cancel: EVERYONE,
+        c.Approve: EVERYONE,
+        c.Reject: EVERYONE,
+        c.Refresh: EVERYONE,
+        c.Submit: EVERYONE,
+        c.Tampered: EVERYONE,
+        c.Unknown: EVERYONE,
+        c.Malformed: EVERYONE,
+        c.Show: frozenset({Role.OPERATOR}),
+        c.SetPhone: frozenset({Role.OPERATOR}),
+        c.RemovePhone: frozenset({Role.OPERATOR}),
+        c.OpenRequests: frozenset({Role.OPERATOR}),
+        c.Repeat: frozenset({Role.OPERATOR}),
+        c.History: _LOOKERS,
+    }
+)
+MAY_SEE_ANY_STATUS = _LOOKERS
+
+
+def may(kind: type[object], roles: frozenset[Role]) -> bool:
+    """True when the command kind is open to everyone or one of the roles allows it. Unlisted = no."""
+    if kind not in ALLOWED:
+        return False
+    allowed = ALLOWED[kind]
+    return allowed is None or bool(allowed & roles)

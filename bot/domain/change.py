@@ -1,0 +1,255 @@
+"""One change: its plan, its states, its approvals, and the hash that an approval binds to.
+
+Knows the life cycle and the canonical form. Must not know how a change is stored, shown or carried out.
+Numbers are never inside a change: they are sealed by the store and asked for by (change, operation).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from bot.domain.people import PersonRef, TargetKind
+from bot.domain.phone import PhoneNumber, Purpose, Slot
+from bot.domain.policy import Action
+from bot.domain.reasons import Refusal
+
+
+class State(StrEnum):
+    PREVIEWED = "previewed"
+    PENDING = "pending"
+    APPROVED = "approved"
+    COOLING = "cooling"
+    APPLYING = "applying"
+    UNCONFIRMED = "unconfirmed"
+    APPLIED = "applied"
+    FAILED = "failed"
+    CONFLICT = "conflict"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    REJECTED = "rejected"
+    BLOCKED = "blocked"
+
+
+S = State
+MOVES: dict[State, frozenset[State]] = {
+    S.PREVIEWED: frozenset({S.PENDING, S.CANCELLED, S.EXPIRED, S.BLOCKED}),
+    S.PENDING: frozenset({S.APPROVED, S.CANCELLED, S.EXPIRED, S.REJECTED, S.BLOCKED}),
+    S.APPROVED: frozenset({S.COOLING, S.APPLYING, S.PENDING, S.CANCELLED, S.EXPIRED, S.BLOCKED}),
+    S.COOLING: frozenset({S.APPLYING, S.PENDING, S.CANCELLED, S.EXPIRED, S.BLOCKED}),
+    S.APPLYING: frozenset({S.APPLIED, S.FAILED, S.UNCONFIRMED, S.APPROVED, S.BLOCKED}),
+    S.UNCONFIRMED: frozenset({S.APPLIED, S.FAILED, S.APPLYING, S.CONFLICT}),
+}
+TERMINAL = frozenset(State) - frozenset(MOVES)
+# States in which nobody else may open a change for the same person and slot. Previews hold no lock.
+LOCKING = frozenset({S.PENDING, S.APPROVED, S.COOLING, S.APPLYING, S.UNCONFIRMED})
+
+
+def may_move(was: State, to: State) -> bool:
+    """True when the life cycle has that arrow. A terminal state has none."""
+    return to in MOVES.get(was, frozenset())
+
+
+class OpKind(StrEnum):
+    SET = "set"
+    REMOVE = "remove"
+
+
+class OpState(StrEnum):
+    """planned: nothing sent. sending: the intent is on disk, the call may have been made."""
+
+    PLANNED = "planned"
+    SENDING = "sending"
+    DONE = "done"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One directory write of the plan.
+
+    before / after: masked, "" = empty slot. before_key / after_key: keyed hashes of the clear numbers, ""
+    = empty slot, so that values can be compared without being kept. acked: Graph said yes to the last send.
+    """
+
+    n: int
+    kind: OpKind
+    slot: Slot
+    before: str
+    after: str
+    before_key: str
+    after_key: str
+    state: OpState = OpState.PLANNED
+    attempt: int = 0
+    sent_at: datetime | None = None
+    acked: bool = False
+    reads: int = 0
+    graph_request_id: str = ""
+
+
+class Asking(StrEnum):
+    ASKED = "asked"
+    UNREACHABLE = "unreachable"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Somebody a step was addressed to. via: the policy token in words; why: cause when unreachable."""
+
+    person: PersonRef
+    via: str
+    fallback: bool = False
+    state: Asking = Asking.ASKED
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedStep:
+    """A policy step with the people found for it at submit. missing: in words, who could not be asked."""
+
+    n: int
+    need: int
+    approvers: tuple[str, ...]
+    fallback: tuple[str, ...]
+    fallback_on: bool
+    asked: tuple[Asked, ...]
+    missing: tuple[str, ...] = ()
+
+    @property
+    def tokens(self) -> tuple[str, ...]:
+        """The policy tokens that may vote now."""
+        return self.approvers + (self.fallback if self.fallback_on else ())
+
+
+class Verdict(StrEnum):
+    APPROVE = "approve"
+    REJECT = "reject"
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """One person's vote on exactly `content_hash`. via: the token that made them an approver."""
+
+    step: int
+    person: PersonRef
+    verdict: Verdict
+    at: datetime
+    content_hash: str
+    via: str
+    because: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One request. expires_at: deadline of the present state; due_at: when the worker must look at it.
+
+    Times are aware UTC. row_version rises by one with each stored move and fences late writers.
+    """
+
+    id: str
+    tenant_id: str
+    origin: str
+    action: Action
+    requester: PersonRef
+    target: PersonRef
+    target_kind: TargetKind
+    operations: tuple[Operation, ...]
+    reason: str
+    ticket: str
+    rule: str
+    policy_hash: str
+    content_hash: str
+    correlation_id: str
+    state: State
+    row_version: int
+    created_at: datetime
+    expire_minutes: int
+    execute_minutes: int
+    steps: tuple[ResolvedStep, ...] = ()
+    votes: tuple[Vote, ...] = ()
+    notes: tuple[str, ...] = ()
+    submitted_at: datetime | None = None
+    decided_at: datetime | None = None
+    ended_at: datetime | None = None
+    expires_at: datetime | None = None
+    due_at: datetime | None = None
+    ending: Refusal | None = None
+    ended_by: PersonRef | None = None
+    lease_owner: str = ""
+    lease_until: datetime | None = None
+    batch_id: str = ""
+    parent_id: str = ""
+
+    @property
+    def slot(self) -> Slot:
+        """The slot a person reads on the card: that of the first operation."""
+        return self.operations[0].slot
+
+    @property
+    def printed_id(self) -> str:
+        """`R-7K2Q9M-4F3A`: the tail is four hex digits of the content hash."""
+        return f"R-{self.id}-{self.tail}"
+
+    @property
+    def tail(self) -> str:
+        return self.content_hash.removeprefix("v1:")[:4].upper()
+
+    @property
+    def slots(self) -> frozenset[Slot]:
+        return frozenset(op.slot for op in self.operations)
+
+    @property
+    def step(self) -> ResolvedStep | None:
+        """The step that is being voted on: the first without enough valid approvals."""
+        for step in self.steps:
+            got = {v.person.oid for v in self.votes if v.step == step.n and v.verdict is Verdict.APPROVE}
+            if len(got) < step.need:
+                return step
+        return None
+
+
+def content_hash(change: Change, numbers: dict[int, PhoneNumber]) -> str:
+    """`v1:` + sha256 of the canonical form: everything the approver is shown, with the clear new numbers.
+
+    numbers: clear new number by operation number; operations that remove have none.
+    """
+    canonical = {
+        "v": 1,
+        "id": change.id,
+        "tenant": change.tenant_id,
+        "action": change.action.value,
+        "requester": change.requester.oid,
+        "target": change.target.oid,
+        "reason": change.reason,
+        "ticket": change.ticket,
+        "operations": [
+            {
+                "n": op.n,
+                "kind": op.kind.value,
+                "slot": op.slot.value,
+                "before": op.before_key,
+                "after": numbers[op.n].reveal(Purpose.COMPARE) if op.n in numbers else None,
+            }
+            for op in change.operations
+        ],
+    }
+    text = json.dumps(canonical, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return "v1:" + hashlib.sha256(text.encode()).hexdigest()
+
+
+def card_nonce(key: bytes, change_id: str, content: str, reader_oid: str) -> str:
+    """The nonce of one reader's card of one content: 32 hex digits. A forwarded card has another's nonce."""
+    message = f"card|{change_id}|{content}|{reader_oid}".encode()
+    return hmac.new(key, message, hashlib.sha256).hexdigest()[:32]
+
+
+def number_key(key: bytes, number: PhoneNumber | None) -> str:
+    """Keyed hash of a number for comparing without keeping it: 64 hex digits, "" for an empty slot."""
+    if number is None:
+        return ""
+    digits = number.reveal(Purpose.COMPARE).replace(" ", "")
+    return hmac.new(key, b"number|" + digits.encode(), hashlib.sha256).hexdigest()

@@ -1,0 +1,216 @@
+"""What somebody wants, as one value: text, form and button all become a `Command`.
+
+Knows every command and its shape. Must not know who asks, nor where the words came from.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from bot.domain.phone import Slot
+
+
+class WhoKind(StrEnum):
+    """How a person was named. Only `OID` is used in paths; everything else is looked up first."""
+
+    OID = "oid"
+    UPN = "upn"
+    EMPLOYEE = "employee id"
+    NAME = "name"
+    ME = "me"
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """A person as named by the user. value: as typed, trimmed; exact is true for a "quoted name".
+
+    A misplaced number can end up here and in free text, so that none of them shows in a repr.
+    """
+
+    kind: WhoKind
+    value: str = field(repr=False)
+    exact: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RequestId:
+    """`R-7K2Q9M-4F3A` as typed. key: `7K2Q9M`; tail: four hex digits of the content hash, "" if left out."""
+
+    key: str
+    tail: str = ""
+
+    def __str__(self) -> str:
+        return f"R-{self.key}" + (f"-{self.tail}" if self.tail else "")
+
+
+@dataclass(frozen=True, slots=True)
+class CardRef:
+    """What a button carries: the request and the nonce of the card it stands on. Nothing else is believed."""
+
+    change_id: str
+    nonce: str
+
+
+@dataclass(frozen=True, slots=True)
+class Help:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Hi:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Whoami:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Show:
+    who: Who | None
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    who: Who | None
+
+
+@dataclass(frozen=True, slots=True)
+class Explain:
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class MyRequests:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Approvals:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRequests:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    request: RequestId
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    request: RequestId
+
+
+@dataclass(frozen=True, slots=True)
+class SetPhone:
+    """Set a slot. number is raw text (never logged); parts that were not said are None or ""."""
+
+    who: Who | None = None
+    slot: Slot | None = None
+    number: str | None = field(default=None, repr=False)
+    reason: str = field(default="", repr=False)
+    ticket: str = field(default="", repr=False)
+    from_form: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RemovePhone:
+    """Empty a slot."""
+
+    who: Who | None = None
+    slot: Slot | None = None
+    reason: str = field(default="", repr=False)
+    ticket: str = field(default="", repr=False)
+    from_form: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Submit:
+    """The requester sends the previewed change to its approvers."""
+
+    card: CardRef
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """By button (card) or typed (request)."""
+
+    request: RequestId
+    card: CardRef | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Approve:
+    """By button (card) or typed (request with its tail); a typed one without the tail shows the card."""
+
+    request: RequestId
+    card: CardRef | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    request: RequestId
+    because: str = field(default="", repr=False)
+    card: CardRef | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refresh:
+    """A read-only redraw of a card; never decides anything."""
+
+    card: CardRef
+
+
+@dataclass(frozen=True, slots=True)
+class Tampered:
+    """Button data that is not what we sent: refused whole and audited."""
+
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Words that are no command. nearest: the closest command we have, or ""."""
+
+    text: str = field(repr=False)
+    nearest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Malformed:
+    """A known command whose words cannot be right. usage: how it is written, with an example."""
+
+    verb: str
+    usage: str
+    problem: str
+
+
+Command = (
+    Help
+    | Hi
+    | Whoami
+    | Show
+    | History
+    | Explain
+    | MyRequests
+    | Approvals
+    | OpenRequests
+    | Status
+    | Repeat
+    | SetPhone
+    | RemovePhone
+    | Submit
+    | Cancel
+    | Approve
+    | Reject
+    | Refresh
+    | Tampered
+    | Unknown
+    | Malformed
+)

@@ -1,0 +1,149 @@
+"""What each command is for: the one list behind help, the written documentation and suggestions.
+
+Knows the words of this version's commands and who may use them (from the access table). Must not know how
+they are read or carried out.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+
+from bot.domain import command as c
+from bot.domain.access import ALLOWED
+
+
+@dataclass(frozen=True, slots=True)
+class CommandDoc:
+    """One command for readers. verb: canonical first words; also: other spellings of the verb.
+
+    usage: its form, capitals stand for what the user fills in; example: a line that can be sent as it is.
+    """
+
+    kind: type[object]
+    verb: str
+    usage: str
+    example: str
+    what: str
+    also: tuple[str, ...] = ()
+
+    @property
+    def who_may(self) -> tuple[str, ...]:
+        """Role names in alphabetical order, or ("everyone",): what the access table says, nothing else."""
+        roles = ALLOWED[self.kind]
+        return ("everyone",) if roles is None else tuple(sorted(role.value for role in roles))
+
+    @property
+    def how(self) -> str:
+        """The usage with its example in one sentence, for refusals."""
+        return self.usage if self.usage == self.example else f"{self.usage}, for example: {self.example}"
+
+
+COMMANDS: tuple[CommandDoc, ...] = (
+    CommandDoc(c.Help, "help", "help", "help", "Lists what you can do here.", ("?", "commands")),
+    CommandDoc(c.Hi, "hi", "hi", "hi", "Says what I am and where to start.", ("hello", "hey", "start")),
+    CommandDoc(c.Whoami, "whoami", "whoami", "whoami", "Shows how I see you: your account and your roles."),
+    CommandDoc(
+        c.Show,
+        "show",
+        "show WHO",
+        "show alice@contoso.com",
+        "Shows the phones registered for somebody, masked. `show me` works for everyone.",
+    ),
+    CommandDoc(
+        c.SetPhone,
+        "set",
+        "set SLOT for WHO [to NUMBER] [because TEXT] [TICKET]",
+        "set mobile for alice@contoso.com to +1 206 555 0100 because lost phone INC1234",
+        "Prepares a change of a phone and shows it before anything happens. Missing parts open the form.",
+        ("add", "change", "update"),
+    ),
+    CommandDoc(
+        c.RemovePhone,
+        "remove",
+        "remove SLOT for WHO [because TEXT] [TICKET]",
+        "remove office for alice@contoso.com because she left that desk",
+        "Prepares the removal of a phone and shows it before anything happens.",
+        ("delete", "clear"),
+    ),
+    CommandDoc(
+        c.Approvals, "approvals", "approvals", "approvals", "Lists the requests that wait for your decision."
+    ),
+    CommandDoc(
+        c.Approve,
+        "approve",
+        "approve ID",
+        "approve R-7K2Q9M-4F3A",
+        "Approves a request. Without the last four characters of its ID it shows the request instead.",
+    ),
+    CommandDoc(
+        c.Reject,
+        "reject",
+        "reject ID because TEXT",
+        "reject R-7K2Q9M-4F3A because the caller could not be verified",
+        "Rejects a request; the requester reads why.",
+    ),
+    CommandDoc(
+        c.MyRequests,
+        "my requests",
+        "my requests",
+        "my requests",
+        "Lists the requests you made.",
+        ("requests",),
+    ),
+    CommandDoc(c.OpenRequests, "open", "open", "open", "Lists all open requests.", ("open requests",)),
+    CommandDoc(
+        c.Status,
+        "status",
+        "status ID",
+        "status R-7K2Q9M",
+        "Shows where a request stands. Your own ones always; others need a role.",
+    ),
+    CommandDoc(
+        c.Cancel, "cancel", "cancel ID", "cancel R-7K2Q9M", "Cancels a request of yours that has not started."
+    ),
+    CommandDoc(
+        c.Repeat,
+        "repeat",
+        "repeat ID",
+        "repeat R-7K2Q9M",
+        "Opens the form filled as in a request of yours that has ended; the number is typed again.",
+    ),
+    CommandDoc(
+        c.History,
+        "history",
+        "history WHO",
+        "history alice@contoso.com",
+        "Lists past requests about somebody.",
+    ),
+    CommandDoc(
+        c.Explain,
+        "explain",
+        "explain CODE",
+        "explain policy.protected",
+        "Explains a refusal: the rule, why it exists, and what to do.",
+    ),
+)
+_BY_VERB = {doc.verb: doc for doc in COMMANDS}
+SPELLINGS: dict[str, str] = {word: doc.verb for doc in COMMANDS for word in (doc.verb, *doc.also)}
+_USAGES = {doc.usage.lower(): doc.verb for doc in COMMANDS}
+_ENOUGH = 0.65
+_PROBE = 60
+
+
+def doc_of(verb: str) -> CommandDoc:
+    """The entry of a canonical verb. KeyError for any other word."""
+    return _BY_VERB[verb]
+
+
+def nearest(text: str) -> str:
+    """The verb that a mistyped text most resembles, or "". Never a part of the text itself."""
+    words = text[:_PROBE].lower().split()
+    best, score = "", _ENOUGH
+    probes = ((" ".join(words[:1]), SPELLINGS), (" ".join(words[:2]), SPELLINGS), (" ".join(words), _USAGES))
+    for probe, choices in probes:
+        for close in difflib.get_close_matches(probe, choices, n=1, cutoff=_ENOUGH):
+            ratio = difflib.SequenceMatcher(None, close, probe).ratio()
+            if ratio > score:
+                best, score = choices[close], ratio
+    return best

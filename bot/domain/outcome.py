@@ -1,0 +1,179 @@
+"""One word out: every answer is one of these outcomes; cards draw them, nothing else does.
+
+Knows what is said. Must not know how it looks, in which language, or to whom it is sent.
+Everything here is masked, except `Preview.in_full` and `SetForm.number`: the requester's own typing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from bot.domain.change import Change
+from bot.domain.command import CardRef, History, RemovePhone, SetPhone, Show
+from bot.domain.people import Person, Role
+from bot.domain.phone import Slot
+from bot.domain.reasons import Reason, Refusal
+
+
+class Audience(StrEnum):
+    """Why somebody sees a change: decides the sentences and the buttons, never the rights."""
+
+    REQUESTER = "requester"
+    APPROVER = "approver"
+    TARGET = "target"
+    ONLOOKER = "onlooker"
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A change as one reader may see it. card: what its buttons carry."""
+
+    change: Change
+    audience: Audience
+    card: CardRef
+    may_vote: bool = False
+    may_cancel: bool = False
+    may_submit: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """One sentence of the preview about what will happen, by key (see cards/words) with its facts."""
+
+    key: str
+    facts: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """Not sent yet. in_full: the new number in clear for reading back, None once submitted or after 10 min."""
+
+    view: View
+    effects: tuple[Effect, ...] = ()
+    in_full: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitingApproval:
+    """Submitted, waiting for a decision. said: extra sentence for the reader (for example a stale card)."""
+
+    view: View
+    said: Refusal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Working:
+    """Under way: approved and being carried out (view), or still reading the directory (view is None)."""
+
+    view: View | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    view: View
+
+
+@dataclass(frozen=True, slots=True)
+class AlreadySo:
+    """The directory already holds it: no write, no approval. now: masked, "" = the slot is empty."""
+
+    target: Person
+    slot: Slot
+    now: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """We said no, nothing was called. view is given when the no ended or concerns a request.
+
+    nearest: the closest command we know, offered as a button; "" = none.
+    """
+
+    refusals: tuple[Refusal, ...]
+    view: View | None = None
+    nearest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The directory said no, or holds a value that a human must look at."""
+
+    refusal: Refusal
+    view: View
+
+
+@dataclass(frozen=True, slots=True)
+class Unconfirmed:
+    """Sent, no certain answer yet: we will find out by reading."""
+
+    view: View
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a page. change: a request (shown with its id and a status button), or cells of text."""
+
+    cells: tuple[str, ...] = ()
+    change: Change | None = None
+    at: datetime | None = None
+
+
+class PageKind(StrEnum):
+    HELP = "help"
+    HI = "hi"
+    WHOAMI = "whoami"
+    SHOW = "show"
+    HISTORY = "history"
+    MY_REQUESTS = "my-requests"
+    APPROVALS = "approvals"
+    OPEN = "open"
+    EXPLAIN = "explain"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A list or a text to read. more: how many rows were left out."""
+
+    kind: PageKind
+    rows: tuple[Row, ...] = ()
+    person: Person | None = None
+    roles: frozenset[Role] = frozenset()
+    reason: Reason | None = None
+    more: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Several people match; nobody is picked. then: the command that waits, with everything else said."""
+
+    people: tuple[Person, ...]
+    then: SetPhone | RemovePhone | Show | History
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The set or remove form, filled with what was said. errors: refusal by field (who, slot, number, ...).
+
+    target: the person already resolved, if any.
+    """
+
+    filled: SetPhone | RemovePhone
+    errors: tuple[tuple[str, Refusal], ...] = ()
+    target: Person | None = None
+
+
+Outcome = (
+    Preview
+    | AwaitingApproval
+    | Working
+    | Applied
+    | AlreadySo
+    | Refused
+    | Failed
+    | Unconfirmed
+    | Page
+    | Choice
+    | Form
+)

@@ -1,0 +1,191 @@
+"""Typed text to one `Command`. The same words come from buttons, so every printed command reads back.
+
+Knows the commands and what follows each verb. Must not know who asks, what exists, or what is allowed. It
+never corrects a name or a number: those go on as typed, for the directory and the number reader to judge.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+
+from bot.domain import command as c
+from bot.domain.command import Command
+from bot.domain.command_docs import COMMANDS, SPELLINGS, CommandDoc, doc_of, nearest
+from bot.domain.naming import is_plain, read_request_id, read_who, similar_slot
+from bot.domain.orders import (
+    FOR,
+    as_typed,
+    cut_number,
+    cut_reason,
+    cut_tail,
+    is_number,
+    polite,
+    reason_text,
+    slot_and_who,
+)
+from bot.domain.words import MAX_TEXT, Line, Word, split, visible
+
+__all__ = ["COMMANDS", "CommandDoc", "is_plain", "parse"]
+
+_NOBODY: Mapping[str, str] = MappingProxyType({})
+_FROM = FOR | {"from"}
+_CODE = re.compile(r"[a-z]{2,20}\.[a-z-]{2,40}", re.ASCII)
+_ABOUT = frozenset({"phone", "phones", "number", "numbers", "the", "all", "methods"})
+_BEFORE_ID = frozenset({"request", "id", "of"})
+_POLITE_START = frozenset({"please", "pls"})
+
+_PHRASES: Mapping[str, Command] = MappingProxyType(
+    {
+        **dict.fromkeys(("whoami", "who am i"), c.Whoami()),
+        "approvals": c.Approvals(),
+        **dict.fromkeys(("my requests", "requests"), c.MyRequests()),
+        **dict.fromkeys(("open", "open requests"), c.OpenRequests()),
+    }
+)
+
+
+def parse(text: str, mentions: Mapping[str, str] = _NOBODY) -> Command:
+    """The command a text means. Never raises; what cannot be read is `Unknown` or `Malformed`.
+
+    text: what remains after our own mention was cut. mentions: exact text of other people's mentions to
+    their object id, or "" when that is not known.
+    """
+    if len(text) > MAX_TEXT:
+        return c.Unknown(text)
+    line = split(text, mentions)
+    words = line.words
+    words = _drop(words, _POLITE_START)
+    if not words:
+        return c.Unknown(text)
+    if SPELLINGS.get(_verb(words)) == "hi" and len(words) > 1 and _verb(words[1:]) in SPELLINGS:
+        words = words[1:]
+    verb = SPELLINGS.get(_verb(words), "")
+    if verb in _READERS:
+        return _READERS[verb](verb, words[1:], line)
+    words = polite(words)
+    phrase = " ".join([_verb(words), *(word.key for word in words[1:])]) if len(words) < 4 else ""
+    return _PHRASES.get(phrase) or c.Unknown(text, nearest(line.text))
+
+
+def _verb(words: Sequence[Word]) -> str:
+    return words[0].key.removeprefix("/").rstrip(":")
+
+
+def _malformed(verb: str, problem: str) -> c.Malformed:
+    return c.Malformed(verb, doc_of(verb).how, problem)
+
+
+# --- commands about a person or a request -----------------------------------------------------------------
+def _help(verb: str, words: Sequence[Word], line: Line) -> Command:
+    return c.Help()
+
+
+def _hi(verb: str, words: Sequence[Word], line: Line) -> Command:
+    return c.Hi()
+
+
+def _person(verb: str, words: Sequence[Word], line: Line) -> Command:
+    at = next((n for n, word in enumerate(words[:4]) if word.key in FOR), None)
+    if at is not None and all(word.key in _ABOUT for word in words[:at]):
+        words = words[at + 1 :]
+    words = polite(words)
+    if len(words) > 1 and words[0].key == "me":  # show me Alice Anders
+        words = words[1:]
+    if any(is_number(word) for word in words):
+        return _malformed(verb, "That is a phone number; I need a person.")
+    who = read_who(words)
+    return c.Show(who) if verb == "show" else c.History(who)
+
+
+def _request(verb: str, words: Sequence[Word], line: Line) -> Command:
+    words = polite(_drop(words, _BEFORE_ID))
+    request = read_request_id(words)
+    if request is None:
+        return _malformed(verb, _id_problem(words))
+    if verb == "approve":
+        return c.Approve(request)
+    if verb == "cancel":
+        return c.Cancel(request)
+    return c.Status(request) if verb == "status" else c.Repeat(request)
+
+
+def _reject(verb: str, words: Sequence[Word], line: Line) -> Command:
+    head, because = cut_reason(_drop(words, _BEFORE_ID))
+    request = read_request_id(head)
+    if request is None and len(head) > 1 and not because:
+        # No "because": the rest is the reason. A spaced ID was tried first, so its tail is no reason.
+        request, because = read_request_id(head[:1]), head[1:]
+    if request is None:
+        return _malformed(verb, _id_problem(head))
+    return c.Reject(request, reason_text(line, because))
+
+
+def _id_problem(words: Sequence[Word]) -> str:
+    if words:
+        return "That is not an ID: it looks like R-7K2Q9M-4F3A, with nothing behind it."
+    return "The ID of the request is missing; `approvals` and `my requests` list them."
+
+
+def _explain(verb: str, words: Sequence[Word], line: Line) -> Command:
+    code = visible(words[0].inner).lower().strip("`.,;:!?()") if len(words) == 1 else ""
+    if not _CODE.fullmatch(code):
+        return _malformed(verb, "A code is two words with a dot between them; it stands on the refusal.")
+    return c.Explain(code)
+
+
+def _drop(words: Sequence[Word], fillers: frozenset[str]) -> Sequence[Word]:
+    while words and words[0].key in fillers:
+        words = words[1:]
+    return words
+
+
+# --- set and remove ---------------------------------------------------------------------------------------
+def _set(verb: str, words: Sequence[Word], line: Line) -> Command:
+    head, tail, ticket = cut_tail(words)
+    front, number = cut_number(head)
+    slot, who, clear = slot_and_who(front, FOR)
+    if not who and number:
+        at = next((n for n, word in enumerate(number) if word.key in FOR), None)
+        if at is not None:  # set mobile to NUMBER for WHO
+            number, who = number[:at], number[at + 1 :]
+    if not clear:
+        return _malformed(verb, _slot_problem(front, FOR))
+    typed = as_typed(line, number) if number else None
+    return c.SetPhone(read_who(who), slot, typed, reason_text(line, tail), ticket)
+
+
+def _remove(verb: str, words: Sequence[Word], line: Line) -> Command:
+    head, tail, ticket = cut_tail(words)
+    if cut_number(head)[1]:
+        return _malformed(verb, "Say which phone goes (mobile, alternate mobile, office), not its number.")
+    slot, who, clear = slot_and_who(head, _FROM)
+    if not clear:
+        return _malformed(verb, _slot_problem(head, _FROM))
+    return c.RemovePhone(read_who(who), slot, reason_text(line, tail), ticket)
+
+
+def _slot_problem(words: Sequence[Word], links: frozenset[str]) -> str:
+    at = next(n for n, word in enumerate(words) if word.key in links)
+    similar = similar_slot(words[:at])
+    hint = f" Did you mean {similar}?" if similar else ""
+    return f"I know three kinds of phone: mobile, alternate mobile and office.{hint}"
+
+
+_READERS: Mapping[str, Callable[[str, Sequence[Word], Line], Command]] = MappingProxyType(
+    {
+        "help": _help,
+        "hi": _hi,
+        "show": _person,
+        "history": _person,
+        "set": _set,
+        "remove": _remove,
+        "status": _request,
+        "cancel": _request,
+        "repeat": _request,
+        "approve": _request,
+        "reject": _reject,
+        "explain": _explain,
+    }
+)

@@ -1,0 +1,453 @@
+"""Every "no" of Ringfence: a registered code with title, why, next step and who it is for.
+
+Constructing a `Reason` registers it, so that the catalogue, `explain CODE` and the generated page cannot
+drift from what is really said. Knows no card and no language but English: the words are message ids with
+named placeholders. Must not hold a number: facts are masked before they come here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from string import Formatter
+from types import MappingProxyType
+
+FAMILIES = ("usage", "access", "policy", "conflict", "directory", "internal")
+_REGISTRY: dict[str, Reason] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One registered "no".
+
+    code: family.name, public. title: one line. why: the rule and its reason. next_step: what to do and who
+    can do it. facts: names of the placeholders that must be given. retryable: the same may work later.
+    """
+
+    code: str
+    title: str
+    why: str
+    next_step: str
+    audience: str = "requester"
+    retryable: bool = False
+    facts: tuple[str, ...] = field(default=(), init=False)
+
+    def __post_init__(self) -> None:
+        if self.code.split(".")[0] not in FAMILIES or self.code in _REGISTRY:
+            raise ValueError(f"reason code {self.code} is taken or of no family")
+        texts = (self.title, self.why, self.next_step)
+        names = sorted({name for text in texts for _, name, _, _ in Formatter().parse(text) if name})
+        object.__setattr__(self, "facts", tuple(names))
+        _REGISTRY[self.code] = self
+
+    def refuse(self, **facts: str) -> Refusal:
+        """This reason with its facts. Raises ValueError when a declared fact is missing or extra."""
+        if set(facts) != set(self.facts):
+            raise ValueError(f"{self.code} wants facts {self.facts}, got {tuple(sorted(facts))}")
+        return Refusal(self.code, MappingProxyType(dict(facts)))
+
+    @property
+    def family(self) -> str:
+        return self.code.split(".")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A reason as said in one case: the code and the facts that fill its sentences."""
+
+    code: str
+    facts: Mapping[str, str]
+
+    @property
+    def reason(self) -> Reason:
+        return _REGISTRY[self.code]
+
+
+def find(code: str) -> Reason | None:
+    """The reason of a code, case-insensitive, or None."""
+    return _REGISTRY.get(code.strip().lower())
+
+
+def every() -> Iterator[Reason]:
+    """All reasons by code: the source of the generated page and of `explain`."""
+    return iter(sorted(_REGISTRY.values(), key=lambda reason: reason.code))
+
+
+# --- usage: what was typed cannot be done as it stands ---------------------------------------------------
+UNKNOWN_COMMAND = Reason(
+    "usage.unknown-command",
+    "I do not know that command",
+    "I only act on commands I know word for word, so that nothing happens by accident.",
+    "Type `help` to see what you can do.{suggestion}",
+)
+MALFORMED = Reason(
+    "usage.malformed",
+    "I cannot read that “{verb}”",
+    "{problem}",
+    "Write it like this: {usage}",
+)
+PERSON_UNKNOWN = Reason(
+    "usage.person-unknown",
+    "I cannot find that person",
+    "Nobody in the directory has “{who}” as user name, mail, name, employee id or object id. "
+    "I never pick somebody who is only similar.",
+    "Check the spelling, use the full user name (name@company), or open the form and use the people picker.",
+)
+PERSON_NOT_PLAIN = Reason(
+    "usage.person-not-plain",
+    "That name has characters I do not accept",
+    "User names with look-alike or hidden characters are how one person is passed off as another, "
+    "so I look up user names in plain letters only.",
+    "Type the name by hand, or open the form and use the people picker.",
+)
+PERSON_TOO_MANY = Reason(
+    "usage.person-too-many",
+    "Too many people match “{who}”",
+    "More people match than I can show, and I never pick one myself.",
+    "Use the full user name (name@company), the employee id, or the people picker of the form.",
+)
+NUMBER_HAS_LETTERS = Reason(
+    "usage.number-letters",
+    "The number contains letters",
+    "I never turn letters into digits: a wrong guess would send somebody's sign-in codes to a stranger.",
+    "Type digits with the country code, for example {example}.",
+)
+NUMBER_NEEDS_COUNTRY = Reason(
+    "usage.number-country-code",
+    "The number has no country code",
+    "A local number means different phones in different countries, and I never guess the country.",
+    "Start with + and the country code, without the leading zero, for example {example}.",
+)
+NUMBER_NOT_VALID = Reason(
+    "usage.number-invalid",
+    "That is not a possible phone number",
+    "The digits do not form a number that can exist in that country's numbering plan.",
+    "Read the number back with the caller and type it again for {slot}, for example {example}.",
+)
+NUMBER_EXTENSION = Reason(
+    "usage.number-extension",
+    "Only an office phone can have an extension",
+    "Codes are sent to the number itself; a {slot} with an extension could not receive them.",
+    "Leave the extension out, or use the slot office.",
+)
+CARD_TAMPERED = Reason(
+    "usage.card-tampered",
+    "That button did not come from me as it stands",
+    "The data behind the button has been changed, so nothing in it counts. Nothing was done; this is recorded.",
+    "Type the command instead, or open the request with `status`.",
+    audience="security",
+)
+CARD_STALE = Reason(
+    "usage.card-stale",
+    "This card is not the current one",
+    "A decision counts only for exactly what is shown, and this card does not belong to the request as it is now.",
+    "Use the card below; `status {id}` shows the present state.",
+)
+REQUEST_UNKNOWN = Reason(
+    "usage.request-unknown",
+    "I do not know a request {id}",
+    "There is no request with that ID that you may see.",
+    "Type `my requests` or `approvals` to see the IDs.",
+)
+REASON_MISSING = Reason(
+    "usage.reason-missing",
+    "A refusal needs a reason",
+    "The requester has to know what to do differently, and the audit why it was refused.",
+    "Write why, for example: reject {id} because the caller could not be verified",
+)
+CODE_UNKNOWN = Reason(
+    "usage.code-unknown",
+    "I do not know the code “{code}”",
+    "Each refusal card shows its code at the bottom, for example policy.protected.",
+    "Check the spelling; it is two words with a dot between them.",
+)
+NOT_PERSONAL = Reason(
+    "usage.personal-chat-only",
+    "Please write to me in our own chat",
+    "What I answer is about people's sign-in, so I only work in a one-to-one chat.",
+    "Open a chat with me and type the command there. If your message here holds a phone number, delete it.",
+)
+MESSAGE_EDITED = Reason(
+    "usage.message-edited",
+    "I do not act on edited messages",
+    "An edit could change a request that is already under way.",
+    "Send it as a new message.",
+)
+
+# --- access: who is asking --------------------------------------------------------------------------------
+NO_ROLE = Reason(
+    "access.not-allowed",
+    "You cannot do that here",
+    "This needs a role that your account does not have. I do not look anybody up before that is clear.",
+    "If you need it for your work, ask the owner of the helpdesk groups to add you.",
+    audience="actor",
+)
+RIGHTS_UNKNOWN = Reason(
+    "access.cannot-check",
+    "I cannot check your rights just now",
+    "The directory did not answer when I asked for your groups, and without an answer the answer is no.",
+    "Try again in a minute. If it stays so, tell the operators of this bot.",
+    audience="actor",
+    retryable=True,
+)
+OWN_REQUEST = Reason(
+    "access.own-request",
+    "You cannot decide your own request",
+    "Every change needs a second person. That holds for everybody, administrators included.",
+    "Wait for {approvers}, or cancel the request with `cancel {id}`.",
+    audience="actor",
+)
+OWN_PHONE_DECISION = Reason(
+    "access.own-phone-decision",
+    "You cannot decide about your own phone",
+    "The person whose phone changes never counts as an approver.",
+    "The request waits for {approvers}.",
+    audience="actor",
+)
+NOT_AN_APPROVER = Reason(
+    "access.not-approver",
+    "This request is not yours to decide",
+    "Only the approvers that the policy names may decide, judged at the moment of the click.",
+    "It waits for {approvers}.",
+    audience="actor",
+)
+
+# --- policy: the rules said no ----------------------------------------------------------------------------
+OWN_NUMBER = Reason(
+    "policy.own-number",
+    "Nobody changes their own number here",
+    "A stolen helpdesk account must not be able to move its own sign-in phone.",
+    "Ask a colleague in the helpdesk to make the request for you.",
+)
+PROTECTED = Reason(
+    "policy.protected",
+    "{name} is protected",
+    "Phones of privileged or specially protected accounts are never changed through me: {facts}.",
+    "An administrator with the right Entra role changes it in the Entra admin center, by your emergency procedure.",
+    audience="security",
+)
+PROTECTION_UNKNOWN = Reason(
+    "policy.protection-unknown",
+    "I cannot tell whether {name} is protected",
+    "The directory did not tell me all about this person's roles and groups ({what}). "
+    "Without that knowledge the answer is no.",
+    "Try again in a minute. If it stays so, tell the operators of this bot which part could not be read.",
+    retryable=True,
+)
+TARGET_DISABLED = Reason(
+    "policy.target-disabled",
+    "The account of {name} is disabled",
+    "A disabled account cannot sign in, so a phone would not help and could be waiting for an attacker.",
+    "Have the account enabled first, by whoever disabled it.",
+)
+NO_RULE = Reason(
+    "policy.no-rule",
+    "No rule allows this change",
+    "The policy has no approval rule for the action {action} on a target of kind {kind}; what no rule allows is refused.",
+    "Ask the owner of the policy file whether this should be possible.",
+)
+NOBODY_TO_ASK = Reason(
+    "policy.nobody-to-ask",
+    "Nobody who may approve can be reached",
+    "The rule “{rule}” needs an approver, and none can be asked: {missing}.",
+    "Have the approver install this app in Teams, or ask the owner of the policy for a fallback.",
+)
+NUMBER_LINE_TYPE = Reason(
+    "policy.number-line-type",
+    "That kind of line is not allowed for {slot}",
+    "It is a {kind} number; allowed for {slot} are: {allowed}.",
+    "Ask the person for another number.",
+)
+NUMBER_COUNTRY = Reason(
+    "policy.number-country",
+    "Numbers from {country} are not allowed",
+    "The policy allows numbers from: {allowed}.",
+    "Ask the person for a number from an allowed country, or ask the owner of the policy.",
+)
+MOBILE_FIRST = Reason(
+    "policy.mobile-first",
+    "An alternate mobile needs a mobile first",
+    "Microsoft Entra takes an alternate mobile only for somebody who has a mobile.",
+    "Set the mobile first: set mobile for {who}",
+)
+ALTERNATE_STILL_THERE = Reason(
+    "policy.alternate-still-there",
+    "The mobile cannot go while an alternate mobile exists",
+    "Microsoft Entra keeps the mobile as long as there is an alternate mobile.",
+    "Remove the alternate mobile first: remove alternate mobile for {who}",
+)
+NOTHING_TO_REMOVE = Reason(
+    "policy.nothing-to-remove",
+    "{name} has no {slot}",
+    "There is nothing to remove in that slot.",
+    "Type `show {who}` to see what is registered.",
+)
+READ_ONLY = Reason(
+    "policy.read-only",
+    "I am switched to read-only",
+    "The setting READ_ONLY is on: I answer questions and write nothing.",
+    "Ask the operators of this bot when changes are possible again.",
+    retryable=True,
+)
+RIGHTS_LOST = Reason(
+    "policy.rights-lost",
+    "{name} may no longer request this",
+    "Rights are checked again right before the change, and the requester no longer has the role for it.",
+    "Somebody with the operator role can make a new request.",
+)
+RULE_CHANGED = Reason(
+    "policy.rule-changed",
+    "The rules no longer allow this change",
+    "The request was judged again right before the change, and the policy in force refuses it or asks for other approvers.",
+    "Make a new request; it will be judged by the policy in force.",
+)
+VOTE_VOID = Reason(
+    "policy.vote-void",
+    "An approval no longer counts",
+    "Approvers are checked again right before the change, and {name} may no longer approve this.",
+    "Make a new request, so that somebody who may approve decides: repeat {id}",
+)
+
+# --- conflict: something else happened first --------------------------------------------------------------
+OPEN_REQUEST = Reason(
+    "conflict.open-request",
+    "There is already an open request for this {slot}",
+    "Two requests for one phone could overwrite each other. {id} was opened by {name} at {since}.",
+    "Wait for it, or have it cancelled: status {id}",
+)
+ALREADY_DECIDED = Reason(
+    "conflict.already-decided",
+    "{id} is already decided",
+    "{name} was first: {state}.",
+    "Nothing more to do; `status {id}` shows the outcome.",
+)
+EXPIRED = Reason(
+    "conflict.expired",
+    "{id} has expired",
+    "{what}. Time running out is never a yes.",
+    "Make a new request: repeat {id}",
+)
+CANCELLED = Reason(
+    "conflict.cancelled",
+    "{id} was cancelled",
+    "{name} cancelled it; nothing was changed.",
+    "Make a new request if it is still needed: repeat {id}",
+)
+REJECTED = Reason(
+    "conflict.rejected",
+    "{id} was rejected",
+    "{name} rejected it: {because}",
+    "Talk to {name}; a corrected request is a new one: repeat {id}",
+)
+TOO_LATE = Reason(
+    "conflict.too-late",
+    "{id} can no longer be cancelled",
+    "The change has started or is finished: {state}.",
+    "`status {id}` shows how it ends.",
+)
+DIRECTORY_MOVED = Reason(
+    "conflict.directory-moved",
+    "The {slot} changed in the meantime",
+    "When it was requested {slot} was {before}; now it is {now}. An approval counts only for what was shown.",
+    "Look at it with `show {who}` and make a new request if it is still right.",
+)
+ALREADY_THERE = Reason(
+    "conflict.already-there",
+    "The directory already has that number",
+    "Somebody or something else set {slot} to {now} before it was our turn, so I wrote nothing.",
+    "Nothing more to do.",
+)
+THIRD_VALUE = Reason(
+    "conflict.third-value",
+    "The {slot} now holds another number",
+    "After our attempt the directory holds {now}: neither the old nor the new number. I do not overwrite what I do not know.",
+    "Find out who set it (Entra audit log), then make a new request if needed.",
+)
+TARGET_RENAMED = Reason(
+    "conflict.target-renamed",
+    "The account behind the request has been renamed",
+    "It was requested for {before}; the same account is now {now}, and an approval counts only for what was shown.",
+    "Check with the person who they are now, then make a new request.",
+)
+HASH_MISMATCH = Reason(
+    "conflict.content-changed",
+    "The stored request does not match its approval",
+    "What is stored is not what was approved, so nothing was done. This should never happen.",
+    "Tell the operators of this bot at once and quote {id}.",
+    audience="security",
+)
+
+# --- directory: Microsoft Entra said no, or did not answer ------------------------------------------------
+DIRECTORY_UNAVAILABLE = Reason(
+    "directory.unavailable",
+    "The directory does not answer",
+    "Microsoft Graph is slow, busy or out of reach ({what}). Nothing was changed.",
+    "Try again in a few minutes.",
+    retryable=True,
+)
+DIRECTORY_UNRECOGNISED = Reason(
+    "directory.unrecognised",
+    "The directory refused, in words I do not know",
+    "Microsoft Graph answered {status} {code}.",
+    "Tell the operators of this bot and quote the Graph request id {request_id}.",
+)
+DIRECTORY_DENIED = Reason(
+    "directory.denied",
+    "The directory does not let me do that",
+    "Microsoft Graph answered {code}: a permission of this bot is missing, the person is out of its reach, "
+    "or the account was just deleted.",
+    "Tell the operators of this bot and quote the Graph request id {request_id}.",
+)
+DIRECTORY_RESTRICTED_UNIT = Reason(
+    "directory.restricted-unit",
+    "The person is in a restricted administrative unit",
+    "Only administrators assigned to that unit can manage its members.",
+    "Ask an administrator of that unit (Graph request id {request_id}).",
+)
+DIRECTORY_GONE = Reason(
+    "directory.person-gone",
+    "The account no longer exists",
+    "Microsoft Graph does not find the person any more; the account may just have been deleted or created.",
+    "Check the account in Entra (Graph request id {request_id}).",
+)
+DIRECTORY_DEFAULT = Reason(
+    "directory.default-method",
+    "The default sign-in method cannot be removed",
+    "It is the person's default method and other methods exist; Entra wants another default first.",
+    "Have another method made default in the Entra admin center, then try again (Graph request id {request_id}).",
+)
+DIRECTORY_RULE = Reason(
+    "directory.rule",
+    "The directory refused the number or the order",
+    "Microsoft Graph answered {code}: a rule of the phone methods is not met.",
+    "Look at the present numbers with `show {who}`, then try again (Graph request id {request_id}).",
+)
+DIRECTORY_NOT_UNIQUE = Reason(
+    "directory.number-not-unique",
+    "The number is somebody else's sign-in name",
+    "Another account uses it for SMS sign-in (also an account in the recycle bin may hold it), "
+    "and the number was not saved.",
+    "Find the other holder in Entra, or use another number (Graph request id {request_id}).",
+)
+DIRECTORY_POLICY = Reason(
+    "directory.method-policy",
+    "The tenant's policy does not allow that method",
+    "Microsoft Graph answered {code}: the authentication methods policy of Entra is off for this person.",
+    "Ask an authentication policy administrator whether the policy should include the person "
+    "(Graph request id {request_id}).",
+)
+NOT_KEPT = Reason(
+    "directory.not-kept",
+    "The directory kept the earlier value",
+    "We sent the change, and more than an hour of reading shows the value of before.",
+    "Make a new request; if it fails again tell the operators and quote the Graph request id {request_id}.",
+)
+
+# --- internal ---------------------------------------------------------------------------------------------
+INTERNAL = Reason(
+    "internal.error",
+    "Something went wrong on my side",
+    "The request could not be finished; what was not confirmed was not done.",
+    "Try again; if it stays so tell the operators and quote the reference {reference}.",
+    retryable=True,
+)

@@ -1,0 +1,219 @@
+"""The clock-driven driver: claims due changes and due messages and hands them on, a bounded few at a time.
+
+Knows the store's queues and when to look again. Must not know what applying or delivering means.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+from typing import Generic, TypeVar
+
+from bot.domain.change import Change
+from bot.ports import Clock, Delivery, Message, MessageKind, Messenger, Metrics, Store
+from bot.telemetry import correlation_id, new_correlation
+from bot.workflow.desk import Desk
+
+LEASE = timedelta(seconds=60)
+IDLE_AT_MOST = 1.0
+RETRY_FIRST, RETRY_MOST = 1.0, 300.0
+TRIES = 12
+SKEW_ALLOWED = timedelta(seconds=60)
+SKEW_EVERY = timedelta(seconds=30)
+
+log = logging.getLogger(__name__)
+Item = TypeVar("Item")
+
+
+class Crew(Generic[Item]):
+    """Takes items as long as there are any and works on at most `size` of them at once."""
+
+    def __init__(
+        self,
+        size: int,
+        claim: Callable[[int], Awaitable[Sequence[Item]]],
+        work: Callable[[Item], Awaitable[None]],
+        ended: Callable[[], None],
+    ) -> None:
+        """ended: called after each item, as it may have made others due."""
+        self._size = size
+        self._claim = claim
+        self._work = work
+        self._ended = ended
+        self._running: set[asyncio.Task[None]] = set()
+
+    async def round(self) -> int:
+        """Claim what fits and start it; how many were started."""
+        free = self._size - len(self._running)
+        items = await self._claim(free) if free > 0 else ()
+        for item in items:
+            task = asyncio.create_task(self._guarded(item))
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
+        return len(items)
+
+    async def first_done(self, woken: asyncio.Event, seconds: float) -> None:
+        """Wait until something ends, somebody wakes us, or the time is up."""
+        waker = asyncio.create_task(woken.wait())
+        try:
+            await asyncio.wait(
+                {waker, *self._running}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED
+            )
+        finally:
+            waker.cancel()
+
+    async def settle(self) -> None:
+        """Wait for everything that runs: nothing in flight is ever cancelled."""
+        while self._running:
+            await asyncio.wait(self._running)
+
+    async def _guarded(self, item: Item) -> None:
+        correlation_id.set(getattr(item, "correlation_id", "") or new_correlation())
+        try:
+            await self._work(item)
+            self._ended()
+        except Exception as error:
+            # The lease runs out and the item comes again; the reason belongs in the log, without content.
+            log.error("a job failed", extra={"kind": type(item).__name__}, exc_info=error)
+
+
+class Jobs:
+    """Drives one worker process until stopped."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        store: Store,
+        messenger: Messenger,
+        clock: Clock,
+        metrics: Metrics,
+        worker: str,
+        *,
+        check_skew: bool,
+        appliers: int = 8,
+        senders: int = 16,
+    ) -> None:
+        """worker: unique per process. check_skew: compare our clock with the database's before executing."""
+        self._desk = desk
+        self._store = store
+        self._messenger = messenger
+        self._clock = clock
+        self._metrics = metrics
+        self._worker = worker
+        self._skew_checked = None if check_skew else clock.now()
+        self._check_skew = check_skew
+        self._clock_is_right = not check_skew
+        self._changes: Crew[Change] = Crew(
+            appliers, self._claim_changes, desk.applying.work, self.wake
+        )
+        self._messages: Crew[Message] = Crew(senders, self._claim_messages, self._deliver, lambda: None)
+        self._woken = (asyncio.Event(), asyncio.Event())
+        self._stopping = False
+        self._loops = 0
+
+    @property
+    def alive(self) -> bool:
+        """Both loops are running."""
+        return self._loops == 2
+
+    def stop(self) -> None:
+        """Claim nothing more; `run` ends when what is in flight is done."""
+        self._stopping = True
+        self.wake()
+
+    def wake(self) -> None:
+        """Something may be due now."""
+        for woken in self._woken:
+            woken.set()
+
+    async def run(self) -> None:
+        """Until stopped; what is in flight is finished first."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._drive(self._changes, self._woken[0]))
+                group.create_task(self._drive(self._messages, self._woken[1]))
+        finally:
+            await self._changes.settle()
+            await self._messages.settle()
+            with contextlib.suppress(Exception):
+                await self._store.release_leases(self._worker)
+
+    async def drain(self) -> int:
+        """Everything due at the Clock's time, done to the end; how many items. For tests and the CLI."""
+        total = 0
+        while True:
+            started = await self._changes.round() + await self._messages.round()
+            await self._changes.settle()
+            await self._messages.settle()
+            if not started:
+                return total
+            total += started
+
+    async def _drive(self, crew: Crew[Item], woken: asyncio.Event) -> None:
+        self._loops += 1
+        try:
+            while not self._stopping:
+                await self._once(crew, woken)
+        finally:
+            self._loops -= 1
+
+    async def _once(self, crew: Crew[Item], woken: asyncio.Event) -> None:
+        # Cleared before claiming: a wake-up between claim and wait must not be lost.
+        woken.clear()
+        try:
+            started = await crew.round()
+        except Exception as error:
+            log.error("claiming failed", extra={"kind": "jobs"}, exc_info=error)
+            started = 0
+        if started == 0 and not self._stopping:
+            await crew.first_done(woken, await self._idle_seconds())
+
+    async def _idle_seconds(self) -> float:
+        try:
+            due = await self._store.next_due()
+        except Exception:
+            return IDLE_AT_MOST
+        if due is None:
+            return IDLE_AT_MOST
+        return min(max((due - self._clock.now()).total_seconds(), 0.01), IDLE_AT_MOST)
+
+    async def _claim_changes(self, limit: int) -> Sequence[Change]:
+        if self._check_skew and not await self._clocks_agree():
+            return ()
+        return await self._store.claim_changes(self._worker, self._clock.now(), LEASE, limit)
+
+    async def _clocks_agree(self) -> bool:
+        now = self._clock.now()
+        if self._skew_checked is not None and now - self._skew_checked < SKEW_EVERY:
+            return self._clock_is_right
+        skew = abs(await self._store.now() - now)
+        self._skew_checked = now
+        self._clock_is_right = skew <= SKEW_ALLOWED
+        if not self._clock_is_right:
+            log.error("executing is stopped: clock skew", extra={"seconds": int(skew.total_seconds())})
+        return self._clock_is_right
+
+    async def _claim_messages(self, limit: int) -> Sequence[Message]:
+        return await self._store.claim_messages(self._worker, self._clock.now(), LEASE, limit)
+
+    async def _deliver(self, message: Message) -> None:
+        outcome = await self._messenger.deliver(message)
+        self._metrics.count("messages", outcome.result.value)
+        if outcome.result is Delivery.DONE:
+            await self._store.message_done(message.key)
+        elif outcome.result is Delivery.LATER and message.attempts < TRIES:
+            seconds = min(RETRY_FIRST * 2 ** (message.attempts - 1), RETRY_MOST)
+            wait = outcome.retry_after or timedelta(seconds=seconds)
+            await self._store.message_later(message.key, self._clock.now() + wait)
+        else:
+            await self._give_up(message, outcome.why)
+
+    async def _give_up(self, message: Message, why: str) -> None:
+        """Undeliverable: an approver counts as missing; everybody else stays shown as not told."""
+        await self._store.message_dead(message.key, why)
+        if message.kind is MessageKind.ASK:
+            await self._desk.deciding.unreachable(message.change_id, message.to_oid, why)
+            self.wake()

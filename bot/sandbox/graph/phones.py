@@ -1,0 +1,246 @@
+"""Phone authentication methods: the rules of creating, changing, deleting and SMS sign-in.
+
+Sources: Graph docs "phoneauthenticationmethod" (resource, post, update, delete, enableSmsSignIn); where the
+docs say only "fails", the wording is ours (errors.OURS). Numbers are compared by their digits.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..world import Person, World
+from .call import Answer, Call
+from .errors import DEFAULT_METHOD, DENIED_AUTH, OURS, SMS_POLICY, GraphError, auth_error
+from .numbers import kept, same
+
+METHOD_IDS = {
+    "mobile": "3179e48a-750b-4051-897c-87b9720928f7",
+    "alternateMobile": "b6332ec1-7057-4abe-9331-3d72feddfe41",
+    "office": "e37fc753-ff3b-4958-9484-eaa9425c82bc",
+}
+_TYPES = {method_id: phone_type for phone_type, method_id in METHOD_IDS.items()}
+#: Default methods that a phone of this type serves.
+_SERVES = {
+    "mobile": ("sms", "voiceMobile"),
+    "alternateMobile": ("voiceAlternateMobile",),
+    "office": ("voiceOffice",),
+}
+_WRITE = ("UserAuthMethod-Phone.ReadWrite.All", "UserAuthenticationMethod.ReadWrite.All")
+_READ = (*_WRITE, "UserAuthMethod-Phone.Read.All", "UserAuthenticationMethod.Read.All")
+
+
+def target(call: Call) -> Person:
+    """The person of an authentication call. Deleted: 403 as seen in use; unknown: 404, our wording."""
+    which = call.args["user"]
+    person = call.world.find(which)
+    if person is None or which.casefold() not in (person.oid, person.upn.casefold()):
+        raise auth_error(OURS["auth_user_unknown"], 404, "resourceNotFound")
+    if person.deleted:
+        raise auth_error(DENIED_AUTH, 403, "accessDenied")
+    return person
+
+
+def writable(call: Call) -> Person:
+    """The person of an authentication write: app permissions end at a restricted administrative unit."""
+    person = target(call)
+    if person.management_restricted:
+        raise auth_error(OURS["restricted"], 403, "accessDenied")
+    return person
+
+
+def as_method(world: World, person: Person, phone_type: str, number: str, sms: str | None) -> dict[str, Any]:
+    """One phone method in Graph's shape; `sms` is the stored state of the mobile."""
+    if phone_type != "mobile":
+        state = "notSupported"
+    elif not world.sms_sign_in_allowed(person):
+        state = "notAllowedByPolicy"
+    else:
+        state = sms or "notConfigured"
+    return {
+        "id": METHOD_IDS[phone_type],
+        "phoneNumber": number,
+        "phoneType": phone_type,
+        "smsSignInState": state,
+        "createdDateTime": person.created.strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
+
+
+def read_methods(call: Call, person: Person) -> list[dict[str, Any]]:
+    """The person's phone methods, as this read may see them (stale reads look back)."""
+    stale = call.world.faults.stale_ms("graph", call.verb, call.raw_path)
+    phones, sms = person.phones_at(call.world.later(-stale / 1000)) if stale else (person.phones, None)
+    sms = sms if stale else person.sms_state
+    return [as_method(call.world, person, kind, phones[kind], sms) for kind in METHOD_IDS if kind in phones]
+
+
+def list_phones(call: Call) -> Answer:
+    """GET .../phoneMethods: at most three, never paged."""
+    call.allow(*_READ, auth_back_end=True)
+    person = target(call)
+    context = f"{call.root}/$metadata#users('{call.args['user']}')/authentication/phoneMethods"
+    return Answer(200, {"@odata.context": context, "value": read_methods(call, person)})
+
+
+def get_phone(call: Call) -> Answer:
+    """GET .../phoneMethods/{id}."""
+    call.allow(*_READ, auth_back_end=True)
+    person = target(call)
+    for method in read_methods(call, person):
+        if method["id"] == call.args["method"].lower():
+            return Answer(200, _entity(call, method))
+    raise _no_method()
+
+
+def create_phone(call: Call) -> Answer:
+    """POST .../phoneMethods: 201 and the object."""
+    call.allow(*_WRITE, auth_back_end=True)
+    person = writable(call)
+    body = _body(call)
+    phone_type, number = body.get("phoneType"), body.get("phoneNumber")
+    if phone_type is None or number is None:
+        raise auth_error(OURS["both_needed"])
+    if phone_type not in METHOD_IDS:
+        raise auth_error(OURS["type_unknown"])
+    number = _number(number)
+    if phone_type in person.phones:
+        raise auth_error(OURS["type_exists"])
+    if phone_type == "alternateMobile" and "mobile" not in person.phones:
+        raise auth_error(OURS["needs_mobile"])
+    _store(call, person, phone_type, number)
+    method = as_method(call.world, person, phone_type, number, person.sms_state)
+    return Answer(201, _entity(call, method))
+
+
+def update_phone(call: Call) -> Answer:
+    """PATCH .../phoneMethods/{id}: 204 without a body."""
+    call.allow(*_WRITE, auth_back_end=True)
+    person = writable(call)
+    phone_type = _held_type(call, person)
+    body = _body(call)
+    if body.get("phoneType", phone_type) != phone_type:
+        raise auth_error(OURS["type_fixed"])
+    number = _number(body.get("phoneNumber", person.phones[phone_type]))
+    _store(call, person, phone_type, number)
+    return Answer(204)
+
+
+def delete_phone(call: Call) -> Answer:
+    """DELETE .../phoneMethods/{id}: the default goes last, the mobile after the alternate."""
+    call.allow(*_WRITE, auth_back_end=True)
+    person = writable(call)
+    phone_type = _held_type(call, person)
+    if phone_type == "mobile" and "alternateMobile" in person.phones:
+        raise auth_error(OURS["alternate_left"])
+    is_default = person.default_method in _SERVES[phone_type]
+    others = len(person.phones) > 1 or any(method != "password" for method in person.other_methods)
+    if is_default and others:
+        raise auth_error(DEFAULT_METHOD.format(id=METHOD_IDS[phone_type]))
+    person.remember(call.world.now())
+    before = person.phones.pop(phone_type)
+    if phone_type == "mobile":
+        person.sms_state = None
+    if is_default:
+        person.default_method = None
+    call.effect(person, "phone", phone_type, (before, None))
+    return Answer(204)
+
+
+def enable_sms(call: Call) -> Answer:
+    """POST .../phoneMethods/{mobile}/enableSmsSignIn."""
+    person = _sms_target(call)
+    if not call.world.sms_sign_in_allowed(person):
+        raise auth_error(SMS_POLICY, 400, "disabledByPolicy")
+    if _taken(call.world, person, person.phones["mobile"]):
+        raise auth_error(OURS["not_unique"], 409, "phoneNumberNotUnique")
+    return _set_sms(call, person, "ready")
+
+
+def disable_sms(call: Call) -> Answer:
+    """POST .../phoneMethods/{mobile}/disableSmsSignIn."""
+    return _set_sms(call, _sms_target(call), "notEnabled")
+
+
+def _sms_target(call: Call) -> Person:
+    call.allow(*_WRITE, auth_back_end=True)
+    person = writable(call)
+    if _held_type(call, person) != "mobile":
+        raise auth_error(OURS["not_mobile"])
+    return person
+
+
+def _set_sms(call: Call, person: Person, state: str) -> Answer:
+    person.remember(call.world.now())
+    before, person.sms_state = person.sms_state, state
+    call.effect(person, "sms", "mobile", (before, state))
+    return Answer(204)
+
+
+def _store(call: Call, person: Person, phone_type: str, number: str) -> None:
+    """Save the number and what follows from it; 409 when the sign-in name is somebody else's."""
+    world = call.world
+    if world.rules.policy_blocks_writes and not _method_on(world, phone_type):
+        raise auth_error(OURS["write_blocked"], 400, "disabledByPolicy")
+    signs_in = phone_type == "mobile" and world.sms_sign_in_allowed(person)
+    taken = signs_in and _taken(world, person, number)
+    clash = auth_error(OURS["not_unique"], 409, "phoneNumberNotUnique")
+    if taken and not world.rules.not_unique_saves:
+        raise clash
+    person.remember(world.now())
+    before = person.phones.get(phone_type)
+    person.phones[phone_type] = number
+    if signs_in:
+        person.sms_state = "phoneNumberNotUnique" if taken else "ready"
+    if world.rules.default_moves:
+        person.default_method = _SERVES[phone_type][0]
+    call.effect(person, "phone", phone_type, (before, number))
+    if taken:
+        raise clash
+
+
+def _method_on(world: World, phone_type: str) -> bool:
+    rules = world.rules
+    if phone_type == "office":
+        return rules.voice_state == "enabled" and rules.voice_office_allowed
+    if phone_type == "alternateMobile":
+        return rules.voice_state == "enabled"
+    return "enabled" in (rules.sms_state, rules.voice_state)
+
+
+def _taken(world: World, person: Person, number: str) -> bool:
+    """Is the number somebody else's sign-in name? Soft-deleted people still hold theirs."""
+    return any(
+        other.sms_state == "ready" and other.oid != person.oid and same(other.phones.get("mobile"), number)
+        for other in world.people.values()
+    )
+
+
+def _held_type(call: Call, person: Person) -> str:
+    phone_type = _TYPES.get(call.args["method"].lower())
+    if phone_type is None or phone_type not in person.phones:
+        raise _no_method()
+    return phone_type
+
+
+def _body(call: Call) -> dict[str, Any]:
+    body = call.json(auth_error)
+    if "smsSignInState" in body:
+        raise auth_error(OURS["read_only"])
+    if not body.keys() <= {"phoneNumber", "phoneType", "id"}:
+        raise auth_error(OURS["unknown_property"])
+    return body
+
+
+def _number(text: object) -> str:
+    number = kept(text)
+    if number is None:
+        raise auth_error(OURS["number_format"])
+    return number
+
+
+def _entity(call: Call, method: dict[str, Any]) -> dict[str, Any]:
+    context = f"{call.root}/$metadata#users('{call.args['user']}')/authentication/phoneMethods/$entity"
+    return {"@odata.context": context, **method}
+
+
+def _no_method() -> GraphError:
+    return auth_error(OURS["no_such_method"], 404, "resourceNotFound")

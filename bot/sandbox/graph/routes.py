@@ -1,0 +1,90 @@
+"""Which path and verb is which handler. Paths are matched on raw segments, then decoded, so that an encoded
+slash stays inside its segment and nothing is normalised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from . import groups, phones, signin, users
+from .call import Answer, Call
+from .errors import NOT_ALLOWED, OURS, GraphError
+
+Handler = Callable[[Call], Answer]
+_USER = "/users/{user}"
+_AUTH = f"{_USER}/authentication"
+_PHONE = f"{_AUTH}/phoneMethods/{{method}}"
+_POLICY = "/policies/authenticationMethodsPolicy"
+_ROLES = "/roleManagement/directory"
+
+_ROUTES: dict[str, dict[str, Handler]] = {
+    "/users": {"GET": users.list_users},
+    "/users/$count": {"GET": users.count_users},
+    _USER: {"GET": users.get_user},
+    f"{_USER}/manager": {"GET": users.get_manager},
+    f"{_USER}/checkMemberGroups": {"POST": groups.check_member_groups},
+    f"{_USER}/transitiveMemberOf": {"GET": groups.all_held},
+    f"{_USER}/transitiveMemberOf/microsoft.graph.directoryRole": {"GET": groups.roles_held},
+    f"{_USER}/transitiveMemberOf/microsoft.graph.group": {"GET": groups.groups_held},
+    f"{_USER}/ownedObjects/microsoft.graph.group": {"GET": groups.groups_owned},
+    f"{_AUTH}/methods": {"GET": signin.list_methods},
+    f"{_AUTH}/phoneMethods": {"GET": phones.list_phones, "POST": phones.create_phone},
+    _PHONE: {"GET": phones.get_phone, "PATCH": phones.update_phone, "DELETE": phones.delete_phone},
+    f"{_PHONE}/enableSmsSignIn": {"POST": phones.enable_sms},
+    f"{_PHONE}/disableSmsSignIn": {"POST": phones.disable_sms},
+    "/groups/{group}": {"GET": groups.get_group},
+    "/groups/{group}/transitiveMembers": {"GET": groups.transitive_members},
+    "/groups/{group}/transitiveMembers/microsoft.graph.user": {"GET": groups.transitive_people},
+    f"{_ROLES}/roleAssignments": {"GET": groups.role_assignments},
+    f"{_ROLES}/roleEligibilityScheduleInstances": {"GET": groups.role_eligibility},
+    _POLICY: {"GET": signin.get_policy},
+    f"{_POLICY}/authenticationMethodConfigurations/{{method}}": {"GET": signin.get_configuration},
+}
+_BETA: dict[str, dict[str, Handler]] = {
+    f"{_AUTH}/signInPreferences": {"GET": signin.get_preferences, "PATCH": signin.set_preferences},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A found route: its template, the decoded path parameters, the handler."""
+
+    template: str
+    args: dict[str, str]
+    handler: Handler
+
+
+def _table(*parts: dict[str, dict[str, Handler]]) -> list[tuple[str, list[str], dict[str, Handler]]]:
+    return [(path, path.split("/")[1:], verbs) for part in parts for path, verbs in part.items()]
+
+
+_TABLES = {"v1.0": _table(_ROUTES), "beta": _table(_ROUTES, _BETA)}
+
+
+def find(version: str, verb: str, path: str) -> Route:
+    """The route of a raw path below the version; GraphError 400 (no such path) or 405 (not this verb)."""
+    segments = [unquote(part) for part in path.split("/")[1:]]
+    for template, pattern, verbs in _TABLES[version]:
+        args = _match(pattern, segments)
+        if args is None:
+            continue
+        if verb not in verbs:
+            raise GraphError(405, "Request_BadRequest", NOT_ALLOWED)
+        return Route(template, args, verbs[verb])
+    raise GraphError(400, "BadRequest", OURS["no_route"])
+
+
+def _match(pattern: list[str], segments: list[str]) -> dict[str, str] | None:
+    if len(pattern) != len(segments):
+        return None
+    args: dict[str, str] = {}
+    for want, have in zip(pattern, segments, strict=True):
+        if want.startswith("{"):
+            if not have:
+                return None
+            args[want[1:-1]] = have
+        elif want.casefold() != have.casefold():
+            return None
+    return args

@@ -1,0 +1,300 @@
+"""The state of one pretend tenant (a world) and the set of all of them.
+
+Knows people, groups, roles, policy switches and how they relate. Must not know HTTP, Graph's wording or
+the Teams channel: the servers read and change this state.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from .faults import Faults
+from .journal import Journal
+
+Now = Callable[[], datetime]
+
+ROLE_NAMES = ("operator", "approver", "coordinator", "bulk", "auditor", "security", "admin")
+
+#: What an installation with every feature on is granted (application permissions).
+FULL_PERMISSIONS = frozenset(
+    {
+        "User.Read.All",
+        "GroupMember.Read.All",
+        "UserAuthMethod-Phone.ReadWrite.All",
+        "UserAuthenticationMethod.ReadWrite.All",
+        "RoleManagement.Read.Directory",
+        "RoleEligibilitySchedule.Read.Directory",
+        "Policy.Read.AuthenticationMethod",
+    }
+)
+_NAMESPACE = uuid.UUID("7b1f7c52-0d0e-5d6b-9a43-3c1f6b0e52aa")
+_KEPT_SNAPSHOTS = 50
+
+
+def stable_id(*parts: str) -> str:
+    """A lower-case GUID that is the same for the same parts, on every machine."""
+    return str(uuid.uuid5(_NAMESPACE, "\x1f".join(parts)))
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneSnapshot:
+    """What the phones looked like until `until` (for stale reads)."""
+
+    until: datetime
+    phones: dict[str, str]
+    sms_state: str | None
+
+
+@dataclass(slots=True)
+class Person:
+    """One account. `phones` maps mobile, alternateMobile, office to "+1 2065550100" (Graph's form).
+
+    `sms_state` is Graph's smsSignInState of the mobile (None: never set); `default_method` is push, oath,
+    sms, voiceMobile, voiceAlternateMobile, voiceOffice or None; roles are role template ids.
+    """
+
+    oid: str
+    upn: str
+    display_name: str
+    given_name: str = ""
+    surname: str = ""
+    mail: str | None = None
+    employee_id: str | None = None
+    alias: str = ""
+    job_title: str | None = None
+    department: str | None = None
+    usage_location: str | None = "US"
+    user_type: str = "Member"
+    account_enabled: bool = True
+    synced: bool = False
+    created: datetime = datetime(2024, 3, 4, 9, 0, tzinfo=UTC)
+    management_restricted: bool = False
+    manager_oid: str | None = None
+    installed: bool = True
+    locale: str = "en-US"
+    timezone: str = "America/Los_Angeles"
+    deleted: bool = False
+    phones: dict[str, str] = field(default_factory=dict)
+    sms_state: str | None = None
+    other_methods: list[str] = field(default_factory=lambda: ["password"])
+    default_method: str | None = None
+    directory_roles: set[str] = field(default_factory=set)
+    eligible_roles: set[str] = field(default_factory=set)
+    generated: bool = False
+    history: list[PhoneSnapshot] = field(default_factory=list, repr=False)
+
+    @property
+    def mri(self) -> str:
+        """The id Teams uses for this person ("29:..."): stable, and not the object id."""
+        digest = hashlib.sha256(b"mri:" + self.oid.encode()).digest()
+        return "29:1" + base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+    def remember(self, now: datetime) -> None:
+        """Keep the present phones before a write changes them."""
+        self.history.append(PhoneSnapshot(now, dict(self.phones), self.sms_state))
+        del self.history[:-_KEPT_SNAPSHOTS]
+
+    def phones_at(self, when: datetime) -> tuple[dict[str, str], str | None]:
+        """Phones and SMS state as they were at `when`, as far as remembered."""
+        for snapshot in self.history:
+            if snapshot.until > when:
+                return snapshot.phones, snapshot.sms_state
+        return self.phones, self.sms_state
+
+
+@dataclass(slots=True)
+class Group:
+    """One security group. `members` are object ids of people, `nested` of groups, in listing order."""
+
+    id: str
+    display_name: str
+    members: list[str] = field(default_factory=list)
+    nested: list[str] = field(default_factory=list)
+    owners: list[str] = field(default_factory=list)
+    role_assignable: bool = False
+    management_restricted: bool = False
+    directory_roles: set[str] = field(default_factory=set)
+    eligible_roles: set[str] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class Rules:
+    """Switches of the pretend tenant. `*_targets` are group ids or "all_users"; excludes win.
+
+    `not_unique_saves`: a 409 phoneNumberNotUnique leaves the number saved (what is usually seen).
+    `default_moves`: a phone write makes that phone the default method (unproven either way).
+    `policy_blocks_writes`: method off in policy refuses the write (unproven; off = what evidence says).
+    """
+
+    sms_state: str = "enabled"
+    sms_targets: list[str] = field(default_factory=lambda: ["all_users"])
+    sms_excluded: list[str] = field(default_factory=list)
+    sms_usable_for_sign_in: bool = False
+    voice_state: str = "enabled"
+    voice_office_allowed: bool = True
+    migration_state: str = "migrationComplete"
+    system_preferred: bool = False
+    has_p2: bool = True
+    no_p2_status: int = 400
+    not_unique_saves: bool = True
+    default_moves: bool = False
+    policy_blocks_writes: bool = False
+    page_size: int = 100
+    group_page_size: int = 5
+    token_seconds: int = 3599
+
+
+class World:
+    """One tenant with one registered app (the bot). Everything in it may be changed at any time."""
+
+    def __init__(self, spec: dict[str, Any], now: Now, journal_file: Path | None = None) -> None:
+        """Make an empty world from `name tenant_id app_id secret bot_url permissions rules` (all optional).
+
+        Raises ValueError when a rule is unknown.
+        """
+        self.name: str | None = spec.get("name")
+        self.tenant_id = self._id(spec, "tenant_id")
+        self.app_id = self._id(spec, "app_id")
+        self.secret = str(spec.get("secret") or "pretend-" + self._id(spec, "secret_id"))
+        self.bot_url: str | None = spec.get("bot_url")
+        self.people: dict[str, Person] = {}
+        self.groups: dict[str, Group] = {}
+        self.role_groups: dict[str, str] = {}
+        self.permissions: set[str] = set(spec.get("permissions", FULL_PERMISSIONS))
+        self.rules = Rules()
+        self.set_rules(spec.get("rules", {}))
+        self.faults = Faults(now)
+        self.journal = Journal(journal_file)
+        self.now = now
+        self._index: dict[str, str] = {}
+
+    def _id(self, spec: dict[str, Any], key: str) -> str:
+        """The given id, or a stable one for a named world, or a random one. Lower case."""
+        if spec.get(key):
+            return str(spec[key]).lower()
+        return stable_id("world", self.name, key) if self.name else str(uuid.uuid4())
+
+    def set_rules(self, changes: dict[str, Any]) -> None:
+        """Change some switches; raises ValueError naming an unknown one."""
+        for key, value in changes.items():
+            if key not in Rules.__dataclass_fields__:
+                raise ValueError(f"no such rule: {key}")
+            setattr(self.rules, key, value)
+
+    def add(self, person: Person) -> Person:
+        """Add one person and make them findable."""
+        self.people[person.oid] = person
+        self.reindex(person)
+        return person
+
+    def reindex(self, person: Person) -> None:
+        """Make the present alias, UPN and object id of this person findable."""
+        stale = [key for key, oid in self._index.items() if oid == person.oid] if self._known(person) else []
+        for key in stale:
+            del self._index[key]
+        for key in (person.alias, person.upn, person.oid):
+            if key:
+                self._index[key.casefold()] = person.oid
+
+    def _known(self, person: Person) -> bool:
+        return person.oid in self._index
+
+    def find(self, who: str | None) -> Person | None:
+        """The person with this alias, UPN or object id (any letter case), deleted ones included."""
+        oid = self._index.get((who or "").casefold())
+        return self.people.get(oid) if oid else None
+
+    def find_group(self, which: str) -> Group | None:
+        """The group with this id, role name ("operator") or display name."""
+        key = self.role_groups.get(which, which).casefold()
+        for group in self.groups.values():
+            if key in (group.id, group.display_name.casefold()):
+                return group
+        return None
+
+    def members(self, group: Group) -> list[Person]:
+        """Everybody in the group, nested groups after direct members, each once, without deleted people."""
+        found = dict.fromkeys(oid for each in self.tree(group) for oid in each.members)
+        return [p for oid in found if (p := self.people.get(oid)) and not p.deleted]
+
+    def tree(self, group: Group) -> Iterator[Group]:
+        """The group and all groups below it, each once."""
+        todo, seen = [group.id], set()
+        while todo:
+            current = self.groups.get(todo.pop(0))
+            if current is None or current.id in seen:
+                continue
+            seen.add(current.id)
+            yield current
+            todo.extend(current.nested)
+
+    def groups_of(self, oid: str) -> list[Group]:
+        """Every group that holds this person, directly or through other groups."""
+        found = [g for g in self.groups.values() if oid in g.members]
+        for group in found:
+            found.extend(g for g in self.groups.values() if group.id in g.nested and g not in found)
+        return found
+
+    def roles_of(self, person: Person) -> set[str]:
+        """Active role template ids, own and through groups."""
+        return person.directory_roles.union(*(g.directory_roles for g in self.groups_of(person.oid)))
+
+    def sms_sign_in_allowed(self, person: Person) -> bool:
+        """Does the SMS policy let this person's mobile be a sign-in name?"""
+        rules = self.rules
+        if rules.sms_state != "enabled" or not rules.sms_usable_for_sign_in:
+            return False
+        mine = {"all_users", *(g.id for g in self.groups_of(person.oid))}
+        return bool(mine & set(rules.sms_targets)) and not mine & set(rules.sms_excluded)
+
+    def later(self, seconds: float) -> datetime:
+        """Now plus some seconds."""
+        return self.now() + timedelta(seconds=seconds)
+
+
+class Worlds:
+    """All worlds of one sandbox process."""
+
+    def __init__(self, now: Now, state_dir: Path | None = None) -> None:
+        self.now = now
+        self._state_dir = state_dir
+        self._tenants: dict[str, World] = {}
+
+    def create(self, spec: dict[str, Any]) -> World:
+        """A new world from a spec (control.py lists its keys); replaces one with the same tenant id.
+
+        Raises ValueError when the spec names something that does not exist.
+        """
+        from .people import populate  # people.py needs the classes of this module
+
+        world = World(spec, self.now)
+        if self._state_dir is not None:
+            world.journal = Journal(self._state_dir / f"journal-{world.tenant_id}.jsonl")
+        populate(world, spec)
+        self._tenants[world.tenant_id] = world
+        return world
+
+    def by_tenant(self, tenant_id: str) -> World | None:
+        """The world with this tenant id or name (any letter case)."""
+        key = tenant_id.casefold()
+        if key in self._tenants:
+            return self._tenants[key]
+        return next((w for w in self._tenants.values() if w.name and w.name.casefold() == key), None)
+
+    def by_app(self, app_id: str) -> World | None:
+        """The world whose bot has this app id."""
+        return next((w for w in self._tenants.values() if w.app_id == app_id.casefold()), None)
+
+    def remove(self, world: World) -> None:
+        """Forget a world."""
+        self._tenants.pop(world.tenant_id, None)
+
+    def __iter__(self) -> Iterator[World]:
+        return iter(list(self._tenants.values()))

@@ -1,0 +1,160 @@
+"""Every setting: public name, type, default, why it exists, and what an unsafe value would do.
+
+Knows the names (a public contract) and what one value alone may be. Must not know other settings' values:
+what fits together is judged in `environment`. The page docs/settings.md is written from here.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+
+def _setting(default: Any, why: str, unsafe: str, alias: str | None = None) -> Any:
+    return Field(default=default, description=why, json_schema_extra={"unsafe": unsafe}, alias=alias)
+
+
+class Names(BaseSettings):
+    """The values as given, typed. An empty value means the default. Values never appear in its errors."""
+
+    model_config = SettingsConfigDict(
+        alias_generator=str.upper, extra="forbid", frozen=True, hide_input_in_errors=True
+    )
+
+    app_id: str = _setting(
+        "",
+        "Application (client) ID of the bot's app registration. Tokens from Teams must be made out to it.",
+        "Without it a bot would take tokens made out to anybody; start is refused.",
+        "MicrosoftAppId",
+    )
+    app_tenant_id: str = _setting(
+        "",
+        "Directory (tenant) ID. The one directory that this bot reads, changes and answers to.",
+        "Another tenant's ID would open the bot to its people.",
+        "MicrosoftAppTenantId",
+    )
+    app_type: str = _setting(
+        "SingleTenant",
+        "How the bot is registered: SingleTenant (UserAssignedMSI is a known name, not in this version).",
+        "MultiTenant, or a misspelt type that falls back to it, would let every tenant's tokens in.",
+        "MicrosoftAppType",
+    )
+    app_password: SecretStr = _setting(
+        SecretStr(""),
+        "Client secret (its value, not its ID). The bot signs in to Entra with it.",
+        "Whoever holds it can change phones as the bot: keep it out of files that are shared.",
+        "MicrosoftAppPassword",
+    )
+    app_certificate_path: str = _setting(
+        "",
+        "PEM file with key and certificate chain, for sign-in without a secret. Not in this version.",
+        "Two credentials at once would hide which one is in use; that is refused.",
+        "MicrosoftAppCertificatePath",
+    )
+    allowed_tenants: str = _setting(
+        "",
+        "Tenants whose people may speak to the bot. Default and only possible value: MicrosoftAppTenantId.",
+        "Any other tenant's people could ask for changes here.",
+    )
+    cloud: Literal["global", "gcc", "gcch", "dod", "china"] = _setting(
+        "global",
+        "The Microsoft cloud. It decides every host below: global, gcc, gcch, dod or china.",
+        "Tokens of one cloud would be offered to another.",
+    )
+    bot_openid_metadata_url: str = _setting(
+        "",
+        "Where the keys are published that Teams signs with. Default: the cloud's own.",
+        "Whoever owns this host can sign as Teams, for anybody.",
+    )
+    bot_token_issuer: str = _setting(
+        "",
+        "The issuer that tokens from Teams must name. Default: the cloud's own.",
+        "Tokens made for something else would be taken as coming from Teams.",
+    )
+    service_url_hosts: str = _setting(
+        "",
+        "Hosts that answers may be sent to, bare names with commas. Default: the cloud's own.",
+        "Our token and people's names would be sent to whoever is listed.",
+    )
+    login_base_url: str = _setting(
+        "",
+        "Root of the sign-in host, without tenant. Default: the cloud's own.",
+        "The client secret is sent there.",
+    )
+    graph_base_url: str = _setting(
+        "",
+        "Root of Microsoft Graph, without version. Default: the cloud's own.",
+        "Clear phone numbers and a token that changes them are sent there.",
+    )
+    database_url: SecretStr = _setting(
+        SecretStr("sqlite:///var/ringfence.db"),
+        "Where requests, votes and the audit are kept: sqlite:///FILE or "
+        "postgresql://USER:PASSWORD@HOST/NAME (postgresql+psycopg:// means the same).",
+        "In memory only, approvals and audit would be gone after a restart; that is refused.",
+    )
+    data_keys: SecretStr = _setting(
+        SecretStr(""),
+        "Keys that pending numbers are sealed with: id:base64-of-32-bytes, with commas; the first encrypts, "
+        "all decrypt. Missing on SQLite: a key file (0600) beside it. Missing on PostgreSQL: refused.",
+        "A short or repeated key makes the seal worthless; a lost key makes pending numbers unreadable.",
+    )
+    policy_file: str = _setting(
+        "policy.toml",
+        "The approval policy: who may ask, who must approve (policy.example.toml explains it).",
+        "Without a policy there is nobody who approves; start is refused.",
+    )
+    host: str = _setting(
+        "127.0.0.1",
+        "Address the bot listens on. 0.0.0.0 in a container, behind something that ends TLS.",
+        "Reachable from outside while ALLOW_LOOPBACK is on, made-up tokens would work; that is refused.",
+    )
+    port: int = Field(
+        default=3978,
+        ge=1,
+        le=65535,
+        description="Port of POST /api/messages, /healthz and /readyz.",
+        json_schema_extra={"unsafe": "None known."},
+    )
+    metrics_port: int = Field(
+        default=9464,
+        ge=0,
+        le=65535,
+        description="Port of /metrics, on 127.0.0.1 only. 0 = off. A taken port refuses the start.",
+        json_schema_extra={"unsafe": "The same as PORT: figures about the bot would be public; refused."},
+    )
+    graph_profile: Literal["phone-only", "default-guard"] = _setting(
+        "phone-only",
+        "Which Graph permissions the bot uses. phone-only cannot see or restore the default sign-in method; "
+        "default-guard is a known name, not in this version.",
+        "A profile beyond what was granted would promise what it cannot keep.",
+    )
+    read_only: bool = _setting(
+        False,
+        "true = answer questions, change nothing in the directory.",
+        "None: on is the safer side.",
+    )
+    allow_loopback: bool = _setting(
+        False,
+        "true = everything outside is simulated on this machine (for the sandbox). Then metadata, "
+        "service hosts, login, Graph and HOST must be loopback, and forwarding headers are refused.",
+        "Mixed with real hosts, made-up tokens would change real phones; every mixture is refused.",
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = _setting(
+        "INFO",
+        "How much is logged: DEBUG, INFO, WARNING or ERROR. Numbers and tokens are masked at every level.",
+        "ERROR hides refused sign-ins and attacks.",
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, *_: Any, **__: Any
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what is handed over counts: the caller has already merged environment and `.env`."""
+        return (init_settings,)
+
+
+def public_names() -> dict[str, str]:
+    """Field name by public name, in the order of the page."""
+    return {info.alias or name.upper(): name for name, info in Names.model_fields.items()}

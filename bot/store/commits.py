@@ -1,0 +1,277 @@
+"""One commit: everything becomes true together, or nothing does and we say why.
+
+Knows the order of writes, the guards, slot locks and sealed numbers. Must not know who asked or what comes
+next. Rows are locked in one order everywhere (inbox, changes by id, slots, messages, audit head), so that
+two commits do not wait for each other; the audit head comes last because everybody needs it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from bot.domain.change import LOCKING, TERMINAL, Change, may_move
+from bot.domain.phone import PhoneNumber, Purpose
+from bot.ports import Commit, Lost, LostBecause, Message, Move, Received, Won
+from bot.store import rows
+from bot.store import tables as t
+from bot.store.audit import Chain
+from bot.store.keyring import KeyRing
+
+_b = sa.bindparam
+_GUARD = sa.and_(
+    t.changes.c.id == _b("b_id"),
+    t.changes.c.state == _b("b_state"),
+    t.changes.c.row_version == _b("b_version"),
+)
+_MOVING: dict[str, Any] = {
+    column.name: _b(column.name) for column in t.changes.c if column.name not in rows.FIXED
+}
+_MOVE = sa.update(t.changes).where(_GUARD).values(_MOVING)
+_MOVE_UNEXPIRED = _MOVE.where(t.changes.c.expires_at > _b("unexpired_at"))
+_STANDS = sa.select(t.changes.c.expires_at).where(_GUARD)
+_OPERATION_KEY = ("change_id", "n")
+_WRITE_OPERATION = (
+    sa.update(t.operations)
+    .where(t.operations.c.change_id == _b("b_change"), t.operations.c.n == _b("b_n"))
+    .values({c.name: _b(c.name) for c in t.operations.c if c.name not in _OPERATION_KEY})
+)
+_HOLDER = sa.select(t.slot_locks.c.change_id).where(
+    t.slot_locks.c.tenant_id == _b("tenant_id"),
+    t.slot_locks.c.target_oid == _b("target_oid"),
+    t.slot_locks.c.slot == _b("slot"),
+)
+_SEALED = sa.select(t.sealed_numbers.c.n, t.sealed_numbers.c.sealed).where(
+    t.sealed_numbers.c.change_id == _b("change_id")
+)
+_FIRST = sa.select(t.inbox).where(
+    t.inbox.c.conversation_id == _b("conversation_id"), t.inbox.c.activity_id == _b("activity_id")
+)
+
+
+class LosingError(Exception):
+    """Rolls the transaction back. change_id: whose present state the caller is shown, "" for none."""
+
+    def __init__(self, because: LostBecause, change_id: str) -> None:
+        super().__init__(because)
+        self.because = because
+        self.change_id = change_id
+
+    def lost(self, connection: Connection) -> Lost:
+        """The answer, read when the losing transaction is gone."""
+        return Lost(self.because, rows.load_one(connection, self.change_id) if self.change_id else None)
+
+
+def check(commit: Commit) -> None:
+    """What must hold before the database is touched. Raises ValueError: the caller has a defect."""
+    for move in commit.moves:
+        _check_move(move)
+    changes = [move.after for move in commit.moves] + ([commit.create] if commit.create else [])
+    by_id = {change.id: change for change in changes}
+    if len(by_id) != len(changes):
+        raise ValueError("a change appears twice in one commit")
+    for change in changes:
+        voters = [(vote.step, vote.person.oid) for vote in change.votes]
+        if not change.operations or len(set(voters)) != len(voters):
+            raise ValueError(f"{change.id}: no operation, or two votes of one person in one step")
+    for change_id, n in commit.numbers:
+        if change_id not in by_id or n not in {op.n for op in by_id[change_id].operations}:
+            raise ValueError(f"a number for {change_id} operation {n}, which is not in the commit")
+
+
+def _check_move(move: Move) -> None:
+    before, after = move.before, move.after
+    if before.state is not after.state and not may_move(before.state, after.state):
+        raise ValueError(f"{before.id}: {before.state} does not lead to {after.state}")
+    was, to = rows.change_values(before), rows.change_values(after)
+    changed = sorted(name for name in rows.FIXED if was[name] != to[name])
+    plan = [[(o.n, o.kind, o.slot, o.after_key) for o in change.operations] for change in (before, after)]
+    if changed or plan[0] != plan[1]:
+        raise ValueError(f"{before.id}: a move may not alter {', '.join(changed) or 'the plan'}")
+
+
+class Writer:
+    """Carries commits out on a connection. Holds no state but the keys."""
+
+    def __init__(self, keys: KeyRing, chain: Chain) -> None:
+        self._keys = keys
+        self._chain = chain
+
+    def carry_out(self, connection: Connection, commit: Commit) -> Won:
+        """All of a checked commit in the caller's transaction. Raises LosingError to have it undone."""
+        if commit.received:
+            _receive(connection, commit.received, commit.at)
+        stored = {}
+        if commit.create:
+            stored[commit.create.id] = _create(connection, commit.create)
+        for move in sorted(commit.moves, key=lambda move: move.before.id):
+            stored[move.before.id] = _move(connection, move)
+        befores: dict[str, Change | None] = {move.before.id: move.before for move in commit.moves}
+        steps = [(befores.get(change.id), change) for change in stored.values()]
+        _keep_slots(connection, steps)
+        for before, after in steps:
+            _write_children(connection, before, after)
+        self._keep_numbers(connection, commit, steps)
+        _enqueue(connection, commit.messages, commit.at)
+        self._chain.append(connection, commit.at, commit.events)
+        created = (stored[commit.create.id],) if commit.create else ()
+        return Won(created + tuple(stored[move.before.id] for move in commit.moves))
+
+    def numbers(self, connection: Connection, change_id: str) -> dict[int, PhoneNumber]:
+        """The clear numbers. Raises SealBroken for a value that stands in a wrong row, KeyMissing."""
+        found = connection.execute(_SEALED, {"change_id": change_id})
+        return {n: _read(self._keys.open(_bound(change_id, n), sealed)) for n, sealed in found}
+
+    def _keep_numbers(
+        self, connection: Connection, commit: Commit, steps: list[tuple[Change | None, Change]]
+    ) -> None:
+        over = {change.id for _, change in steps if change.state in TERMINAL}
+        sealed = [
+            {
+                "change_id": change_id,
+                "n": n,
+                "sealed": self._keys.seal(_bound(change_id, n), number.reveal(Purpose.COMPARE)),
+            }
+            for (change_id, n), number in sorted(commit.numbers.items(), key=lambda item: item[0])
+            if change_id not in over
+        ]
+        if sealed:
+            connection.execute(t.upsert(connection, t.sealed_numbers), sealed)
+        if over:
+            gone = t.sealed_numbers.c.change_id.in_(sorted(over))
+            connection.execute(sa.delete(t.sealed_numbers).where(gone))
+
+
+def _receive(connection: Connection, received: Received, at: datetime) -> None:
+    values = {
+        "conversation_id": received.conversation_id,
+        "activity_id": received.activity_id,
+        "body_hash": received.body_hash,
+        "change_id": received.change_id,
+        "at": at,
+    }
+    if connection.execute(t.insert_new(connection, t.inbox), values).rowcount == 0:
+        first = find_received(connection, received.conversation_id, received.activity_id)
+        raise LosingError(LostBecause.RECEIVED_BEFORE, first.change_id if first else "")
+
+
+def find_received(connection: Connection, conversation_id: str, activity_id: str) -> Received | None:
+    """The first delivery of an activity, if there was one with an effect."""
+    key = {"conversation_id": conversation_id, "activity_id": activity_id}
+    row = connection.execute(_FIRST, key).first()
+    return Received(row.conversation_id, row.activity_id, row.body_hash, row.change_id) if row else None
+
+
+def _create(connection: Connection, change: Change) -> Change:
+    values = rows.change_values(change)
+    if connection.execute(t.insert_new(connection, t.changes), values).rowcount == 0:
+        raise LosingError(LostBecause.ID_TAKEN, change.id)
+    return change
+
+
+def _move(connection: Connection, move: Move) -> Change:
+    """One guarded UPDATE; nothing matched = lost. No deadline counts as passed."""
+    before = move.before
+    after = replace(move.after, row_version=before.row_version + 1)
+    guard: dict[str, Any] = {"b_id": before.id, "b_state": before.state, "b_version": before.row_version}
+    values = guard | {name: value for name, value in rows.change_values(after).items() if name in _MOVING}
+    if move.unexpired_at is None:
+        done = connection.execute(_MOVE, values).rowcount
+    else:
+        done = connection.execute(_MOVE_UNEXPIRED, values | {"unexpired_at": move.unexpired_at}).rowcount
+    if done == 0:
+        stands = move.unexpired_at is not None and connection.execute(_STANDS, guard).first() is not None
+        raise LosingError(LostBecause.EXPIRED if stands else LostBecause.MOVED, before.id)
+    return after
+
+
+def _keep_slots(connection: Connection, steps: Iterable[tuple[Change | None, Change]]) -> None:
+    """Release first, so that one commit can end a change and open its successor; take in one order."""
+    wanted = []
+    for before, after in steps:
+        locked, locks = before is not None and before.state in LOCKING, after.state in LOCKING
+        if locked and not locks:
+            connection.execute(sa.delete(t.slot_locks).where(t.slot_locks.c.change_id == after.id))
+        if locks and not locked:
+            wanted += [(after.tenant_id, after.target.oid, slot.value, after.id) for slot in after.slots]
+    for tenant_id, target_oid, slot, change_id in sorted(wanted):
+        key = {"tenant_id": tenant_id, "target_oid": target_oid, "slot": slot}
+        taking = t.insert_new(connection, t.slot_locks)
+        if connection.execute(taking, key | {"change_id": change_id}).rowcount:
+            continue
+        holder = connection.execute(_HOLDER, key).scalar()
+        raise LosingError(LostBecause.SLOT_TAKEN, holder or "")
+
+
+def _write_children(connection: Connection, before: Change | None, after: Change) -> None:
+    """What differs, row by row; the plan itself never changes after it was made."""
+    key = after.id
+    if before is None:
+        connection.execute(
+            sa.insert(t.operations), [rows.operation_values(key, op) for op in after.operations]
+        )
+    else:
+        changed = [op for op, was in zip(after.operations, before.operations, strict=True) if op != was]
+        for op in changed:
+            values = rows.operation_values(key, op)
+            values |= {"b_change": values.pop("change_id"), "b_n": values.pop("n")}
+            connection.execute(_WRITE_OPERATION, values)
+    if after.steps != (before.steps if before else ()):
+        _replace(connection, t.steps, key, [rows.step_values(key, step) for step in after.steps])
+        people = [values for step in after.steps for values in rows.asked_values(key, step)]
+        _replace(connection, t.asked, key, people)
+    if after.votes != (before.votes if before else ()):
+        _write_votes(connection, before.votes if before else (), after)
+
+
+def _replace(connection: Connection, table: sa.Table, change_id: str, values: list[rows.Values]) -> None:
+    connection.execute(sa.delete(table).where(table.c.change_id == change_id))
+    if values:
+        connection.execute(sa.insert(table), values)
+
+
+def _write_votes(connection: Connection, before: Iterable[object], after: Change) -> None:
+    """New votes are inserted (the key allows one per person and step); a vote made void is taken out."""
+    known, kept = set(before), set(after.votes)
+    if known - kept:
+        _replace(connection, t.votes, after.id, [])
+        known = set()
+    places = enumerate(after.votes)
+    new = [rows.vote_values(after.id, place, vote) for place, vote in places if vote not in known]
+    if new:
+        connection.execute(sa.insert(t.votes), new)
+
+
+def _enqueue(connection: Connection, messages: Iterable[Message], at: datetime) -> None:
+    for message in sorted(messages, key=lambda message: message.key):
+        values = {
+            "key": message.key,
+            "kind": message.kind,
+            "change_id": message.change_id,
+            "to_oid": message.to_oid,
+            "state": t.WAITING,
+            "due_at": message.due_at or at,
+            "attempts": message.attempts,
+            "why": "",
+            "ended_at": None,
+            "lease_owner": "",
+            "lease_until": None,
+        }
+        connection.execute(t.insert_new(connection, t.outbox), values)
+
+
+def _bound(change_id: str, n: int) -> bytes:
+    """Where a sealed number stands: copied to another row it does not open."""
+    return f"sealed_numbers|{change_id}|{n}|sealed".encode()
+
+
+def _read(text: str) -> PhoneNumber:
+    """`+1 2065550100x123`, the form that was sealed."""
+    number, _, extension = text.partition("x")
+    country, _, national = number.removeprefix("+").partition(" ")
+    return PhoneNumber(country, national, extension)

@@ -1,0 +1,1 @@
+"""One module per revision, frozen once released: a revision must not import the present tables."""

@@ -1,0 +1,69 @@
+"""What is asked of the store without changing it: lists, and who holds a slot.
+
+Knows the queries. Must not write. Each runs on one snapshot.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from bot.domain.change import LOCKING, Asking, Change, State
+from bot.ports import Listing
+from bot.store import rows
+from bot.store import tables as t
+
+_c = t.changes.c
+_oid: sa.BindParameter[str] = sa.bindparam("oid")
+_ASKED = (
+    sa.select(t.asked.c.oid)
+    .where(t.asked.c.change_id == _c.id, t.asked.c.step == _c.open_step)
+    .where(t.asked.c.oid == _oid, t.asked.c.state == Asking.ASKED.value)
+    .exists()
+)
+_VOTED = sa.select(t.votes.c.oid).where(t.votes.c.change_id == _c.id, t.votes.c.oid == _oid).exists()
+# "Open" is what was submitted and is not at its end; a preview binds nobody and is not in it.
+_WHICH = {
+    Listing.MINE: _c.requester_oid == _oid,
+    Listing.TO_DECIDE: sa.and_(_c.state == State.PENDING.value, _ASKED, ~_VOTED),
+    Listing.OPEN: _c.state.in_([state.value for state in LOCKING]),
+}
+_NEWEST = (_c.created_at.desc(), _c.id)
+_LISTS = {
+    listing: sa.select(_c.id).where(which).order_by(*_NEWEST).limit(sa.bindparam("limit"))
+    for listing, which in _WHICH.items()
+}
+_SIZES = {
+    listing: sa.select(sa.func.count()).select_from(t.changes).where(which)
+    for listing, which in _WHICH.items()
+}
+_HOLDING = (
+    sa.select(_c.id)
+    .where(_c.id.in_(sa.select(t.slot_locks.c.change_id).where(t.slot_locks.c.target_oid == _oid)))
+    .order_by(*_NEWEST)
+)
+_CLOCKS = {
+    "postgresql": sa.select(sa.cast(sa.func.clock_timestamp(), t.UtcTime)),
+    # SQLite counts milliseconds (page "Date And Time Functions").
+    "sqlite": sa.select(sa.type_coerce(sa.func.strftime("%Y-%m-%dT%H:%M:%fZ", "now"), t.UtcTime)),
+}
+
+
+def list_changes(
+    connection: Connection, listing: Listing, oid: str, limit: int
+) -> tuple[tuple[Change, ...], int]:
+    """Newest first, and how many more there are."""
+    given = {} if listing is Listing.OPEN else {"oid": oid}
+    ids = connection.scalars(_LISTS[listing], given | {"limit": limit}).all()
+    size = connection.execute(_SIZES[listing], given).scalar_one()
+    return rows.load(connection, ids), size - len(ids)
+
+
+def open_for(connection: Connection, target_oid: str) -> tuple[Change, ...]:
+    """Changes that hold a slot of this person, newest first."""
+    return rows.load(connection, connection.scalars(_HOLDING, {"oid": target_oid}).all())
+
+
+def now(connection: Connection) -> object:
+    """The database's clock, aware UTC."""
+    return connection.execute(_CLOCKS[connection.dialect.name]).scalar_one()

@@ -1,0 +1,218 @@
+"""A Change as rows and back.
+
+Knows both shapes. Must not know when or why a change is written. Reading gives every child in the order in
+which it was written; what cannot be read raises ValueError, KeyError or TypeError.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Row
+
+from bot.domain.change import (
+    Asked,
+    Asking,
+    Change,
+    Operation,
+    OpKind,
+    OpState,
+    ResolvedStep,
+    State,
+    Verdict,
+    Vote,
+)
+from bot.domain.people import PersonRef, TargetKind
+from bot.domain.phone import Slot
+from bot.domain.policy import Action
+from bot.domain.reasons import Refusal
+from bot.store import tables as t
+
+Values = dict[str, Any]
+T = TypeVar("T")
+
+_PLAIN = (
+    *("id", "tenant_id", "origin", "action", "state", "row_version", "target_kind"),
+    *("reason", "ticket", "rule", "policy_hash", "content_hash", "correlation_id", "batch_id"),
+    *("parent_id", "created_at", "submitted_at", "decided_at", "ended_at", "expires_at", "due_at"),
+    *("expire_minutes", "execute_minutes", "lease_owner", "lease_until"),
+)
+# What a person approved and who is concerned: written once.
+FIXED = frozenset(
+    {
+        *("id", "tenant_id", "origin", "action", "created_at", "content_hash", "reason", "ticket"),
+        *("requester_oid", "requester_name", "requester_upn", "target_oid", "target_name", "target_upn"),
+        *("batch_id", "parent_id"),
+    }
+)
+_ids: sa.BindParameter[list[str]] = sa.bindparam("ids", expanding=True)
+_CHANGES = sa.select(t.changes).where(t.changes.c.id.in_(_ids))
+_OPERATIONS = sa.select(t.operations).where(t.operations.c.change_id.in_(_ids)).order_by(t.operations.c.n)
+_STEPS = sa.select(t.steps).where(t.steps.c.change_id.in_(_ids)).order_by(t.steps.c.n)
+_ASKED = sa.select(t.asked).where(t.asked.c.change_id.in_(_ids)).order_by(t.asked.c.place)
+_VOTES = sa.select(t.votes).where(t.votes.c.change_id.in_(_ids)).order_by(t.votes.c.place)
+
+
+def change_values(change: Change) -> Values:
+    """The columns of `changes`, children apart. Enumerations are text to both databases."""
+    values = {name: getattr(change, name) for name in _PLAIN}
+    for role, person in (("requester", change.requester), ("target", change.target)):
+        values |= {f"{role}_oid": person.oid, f"{role}_name": person.name, f"{role}_upn": person.upn}
+    step = change.step
+    values["open_step"] = step.n if step else None
+    values["notes"] = list(change.notes)
+    ending = change.ending
+    values["ending"] = {"code": ending.code, "facts": dict(ending.facts)} if ending else None
+    values["ended_by"] = asdict(change.ended_by) if change.ended_by else None
+    return values
+
+
+def operation_values(change_id: str, op: Operation) -> Values:
+    return {"change_id": change_id, **asdict(op)}
+
+
+def step_values(change_id: str, step: ResolvedStep) -> Values:
+    return {
+        "change_id": change_id,
+        "n": step.n,
+        "need": step.need,
+        "approvers": list(step.approvers),
+        "fallback": list(step.fallback),
+        "fallback_on": step.fallback_on,
+        "missing": list(step.missing),
+    }
+
+
+def asked_values(change_id: str, step: ResolvedStep) -> list[Values]:
+    return [
+        {
+            "change_id": change_id,
+            "step": step.n,
+            "place": place,
+            **asdict(asked.person),
+            "via": asked.via,
+            "fallback": asked.fallback,
+            "state": asked.state,
+            "why": asked.why,
+        }
+        for place, asked in enumerate(step.asked)
+    ]
+
+
+def vote_values(change_id: str, place: int, vote: Vote) -> Values:
+    return {
+        "change_id": change_id,
+        "step": vote.step,
+        "place": place,
+        **asdict(vote.person),
+        "verdict": vote.verdict,
+        "at": vote.at,
+        "content_hash": vote.content_hash,
+        "via": vote.via,
+        "because": vote.because,
+    }
+
+
+def load(
+    connection: Connection, ids: Sequence[str], unreadable: Callable[[str], None] | None = None
+) -> tuple[Change, ...]:
+    """The changes in the order of ids; ids that do not exist are left out.
+
+    unreadable: told the id of a change whose rows make no sense, which is then left out; None = raise.
+    """
+    if not ids:
+        return ()
+    given = {"ids": list(ids)}
+    rows = {row.id: row for row in connection.execute(_CHANGES, given)}
+    operations = _by_change(connection.execute(_OPERATIONS, given))
+    steps = _by_change(connection.execute(_STEPS, given))
+    asked = _by_change(connection.execute(_ASKED, given)) if steps else {}
+    votes = _by_change(connection.execute(_VOTES, given)) if steps else {}
+    found = []
+    for key in (key for key in ids if key in rows):
+        try:
+            children = (steps.get(key, []), asked.get(key, []), votes.get(key, []))
+            found.append(_change(rows[key], operations[key], *children))
+        except (ValueError, KeyError, TypeError):
+            if unreadable is None:
+                raise
+            unreadable(key)
+    return tuple(found)
+
+
+def load_one(connection: Connection, change_id: str) -> Change | None:
+    return next(iter(load(connection, [change_id])), None)
+
+
+def _by_change(rows: Iterable[Row[Any]]) -> dict[str, list[Row[Any]]]:
+    found: dict[str, list[Row[Any]]] = defaultdict(list)
+    for row in rows:
+        found[row.change_id].append(row)
+    return found
+
+
+def _change(
+    row: Row[Any],
+    operations: list[Row[Any]],
+    steps: list[Row[Any]],
+    asked: list[Row[Any]],
+    votes: list[Row[Any]],
+) -> Change:
+    columns = row._mapping
+    plain = {name: columns[name] for name in _PLAIN}
+    plain |= {
+        "action": Action(row.action),
+        "state": State(row.state),
+        "target_kind": TargetKind(row.target_kind),
+        "requester": PersonRef(row.requester_oid, row.requester_name, row.requester_upn),
+        "target": PersonRef(row.target_oid, row.target_name, row.target_upn),
+        "notes": tuple(row.notes),
+        "ending": Refusal(row.ending["code"], MappingProxyType(row.ending["facts"])) if row.ending else None,
+        "ended_by": PersonRef(**row.ended_by) if row.ended_by else None,
+    }
+    return Change(
+        **plain,
+        operations=tuple(map(_operation, operations)),
+        steps=tuple(_step(step, asked) for step in steps),
+        votes=tuple(map(_vote, votes)),
+    )
+
+
+def _operation(row: Row[Any]) -> Operation:
+    values = dict(row._mapping)
+    del values["change_id"]
+    values |= {"kind": OpKind(row.kind), "slot": Slot(row.slot), "state": OpState(row.state)}
+    return Operation(**values)
+
+
+def _step(row: Row[Any], asked: list[Row[Any]]) -> ResolvedStep:
+    return ResolvedStep(
+        n=row.n,
+        need=row.need,
+        approvers=tuple(row.approvers),
+        fallback=tuple(row.fallback),
+        fallback_on=row.fallback_on,
+        asked=tuple(
+            Asked(PersonRef(a.oid, a.name, a.upn), a.via, a.fallback, Asking(a.state), a.why)
+            for a in asked
+            if a.step == row.n
+        ),
+        missing=tuple(row.missing),
+    )
+
+
+def _vote(row: Row[Any]) -> Vote:
+    return Vote(
+        step=row.step,
+        person=PersonRef(row.oid, row.name, row.upn),
+        verdict=Verdict(row.verdict),
+        at=row.at,
+        content_hash=row.content_hash,
+        via=row.via,
+        because=row.because,
+    )

@@ -1,0 +1,251 @@
+"""The Store port, put together: opening a database and one method per transaction.
+
+Knows which module does what. Must not know SQL. See `bot.ports.Store` for what each method promises.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import cast
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from bot.domain.audit import AuditEvent, AuditRecord, link
+from bot.domain.change import Change
+from bot.domain.phone import PhoneNumber
+from bot.ports import (
+    ChainReport,
+    Clock,
+    Commit,
+    Conversation,
+    Listing,
+    Lost,
+    Message,
+    PostedCard,
+    Received,
+    Won,
+)
+from bot.store import queries, rows, work
+from bot.store import tables as t
+from bot.store.audit import Chain
+from bot.store.commits import LosingError, Writer, check, find_received
+from bot.store.engine import Database, open_database, prepare_file, read_url, transact
+from bot.store.keyring import KeyMissing, KeyRing
+from bot.store.lock import FileLock
+from bot.store.migrate import HEAD, SchemaAhead, migrate, stored_revision
+
+_TENANT = "tenant"
+
+
+class WrongTenant(Exception):  # noqa: N818 - says what is the case
+    """The database belongs to another directory: one directory per installation."""
+
+
+async def open_store(
+    database_url: str, keyring: KeyRing, clock: Clock, *, tenant_id: str = "", read_only: bool = False
+) -> SqlStore:
+    """Lock (SQLite), migrate, check tenant and keys, and open.
+
+    tenant_id: the directory this installation serves; a new database is bound to it (without one: to the
+    tenant of its first change). read_only: for tools beside a running bot; no lock, no migration, no write.
+    Raises ValueError (URL), DatabaseInUse, SchemaAhead, WrongTenant, KeyMissing, StoreUnavailable.
+    """
+    opening = partial(_open, database_url, keyring, clock, tenant_id, read_only)
+    return await asyncio.shield(asyncio.get_running_loop().run_in_executor(None, opening))
+
+
+def _open(database_url: str, keyring: KeyRing, clock: Clock, tenant_id: str, read_only: bool) -> SqlStore:
+    url = read_url(database_url)
+    lock = None
+    if url.get_backend_name() == "sqlite" and not read_only:
+        path = Path(str(url.database))
+        prepare_file(path)
+        lock = FileLock(path)
+    database = open_database(url, read_only=read_only)
+    try:
+        if read_only:
+            revision = transact(database.reading, stored_revision)
+            if revision != HEAD:
+                raise SchemaAhead(f"the database is at revision {revision}, this version needs {HEAD}")
+        else:
+            migrate(database.writing)
+        store = SqlStore(database, keyring, clock, lock)
+        transact(
+            database.reading if read_only else database.writing, partial(store.admit, tenant_id, read_only)
+        )
+    except BaseException:
+        database.close()
+        if lock:
+            lock.release()
+        raise
+    return store
+
+
+class SqlStore:
+    """`bot.ports.Store` on a SQL database."""
+
+    def __init__(self, database: Database, keys: KeyRing, clock: Clock, lock: FileLock | None) -> None:
+        self._database = database
+        self._keys = keys
+        self._clock = clock
+        self._lock = lock
+        self._chain = Chain(keys)
+        self._writer = Writer(keys, self._chain)
+        self._tenant = ""
+
+    def admit(self, tenant_id: str, read_only: bool, connection: Connection) -> None:
+        """Is this database ours? Binds what is not bound yet. Raises WrongTenant or KeyMissing."""
+        if read_only:
+            bound = _meta(connection, _TENANT)
+        else:
+            bound = _bind(connection, _TENANT, tenant_id) if tenant_id else _meta(connection, _TENANT)
+        if tenant_id and bound and bound != tenant_id:
+            raise WrongTenant(f"the database belongs to the tenant {bound}, not to {tenant_id}")
+        self._tenant = bound or ""
+        for key_id in self._keys.ids:
+            print_ = link(self._keys.derive_for(key_id, "check"), b"fingerprint")
+            name = f"key:{key_id}"
+            known = _meta(connection, name) if read_only else _bind(connection, name, print_)
+            if known not in (None, print_):
+                raise KeyMissing(f"data key {key_id} is not the key that the database knows by that name")
+        for key_id in sorted(self._chain.key_ids(connection)):
+            self._keys.derive_for(key_id, "audit")
+
+    # --- changes ------------------------------------------------------------------------------------------
+    async def commit(self, commit: Commit) -> Won | Lost:
+        """As the port says. Raises ValueError for an illegal commit, before the database is touched."""
+        check(commit)
+        created = commit.create
+        if created and self._tenant and created.tenant_id != self._tenant:
+            raise ValueError(f"{created.id} is of another tenant than the database")
+        try:
+            return await self._database.write(partial(self._carry_out, commit))
+        except LosingError as losing:
+            return await self._database.read(losing.lost)
+
+    def _carry_out(self, commit: Commit, connection: Connection) -> Won:
+        if commit.create and not self._tenant:
+            bound = _bind(connection, _TENANT, commit.create.tenant_id)
+            if bound != commit.create.tenant_id:
+                raise ValueError(f"{commit.create.id} is of another tenant than the database")
+        return self._writer.carry_out(connection, commit)
+
+    async def change(self, change_id: str) -> Change | None:
+        return await self._database.read(lambda c: rows.load_one(c, change_id))
+
+    async def list_changes(self, listing: Listing, oid: str, limit: int) -> tuple[tuple[Change, ...], int]:
+        return await self._database.read(lambda c: queries.list_changes(c, listing, oid, limit))
+
+    async def open_for(self, target_oid: str) -> tuple[Change, ...]:
+        return await self._database.read(lambda c: queries.open_for(c, target_oid))
+
+    async def numbers(self, change_id: str) -> dict[int, PhoneNumber]:
+        return await self._database.read(lambda c: self._writer.numbers(c, change_id))
+
+    async def received(self, conversation_id: str, activity_id: str) -> Received | None:
+        return await self._database.read(lambda c: find_received(c, conversation_id, activity_id))
+
+    # --- work ---------------------------------------------------------------------------------------------
+    async def claim_changes(
+        self, worker: str, now: datetime, lease: timedelta, limit: int
+    ) -> tuple[Change, ...]:
+        return await self._database.write(lambda c: work.claim_changes(c, worker, now, lease, limit))
+
+    async def claim_messages(
+        self, worker: str, now: datetime, lease: timedelta, limit: int
+    ) -> tuple[Message, ...]:
+        return await self._database.write(lambda c: work.claim_messages(c, worker, now, lease, limit))
+
+    async def message_done(self, key: str) -> None:
+        at = self._clock.now()
+        await self._database.write(lambda c: work.end_message(c, key, "done", "", at))
+
+    async def message_later(self, key: str, due_at: datetime) -> None:
+        await self._database.write(lambda c: work.put_off(c, key, due_at))
+
+    async def message_dead(self, key: str, why: str) -> None:
+        at = self._clock.now()
+        await self._database.write(lambda c: work.end_message(c, key, "dead", why, at))
+
+    async def next_due(self) -> datetime | None:
+        return await self._database.read(work.next_due)
+
+    async def release_leases(self, worker: str | None) -> None:
+        await self._database.write(lambda c: work.release(c, worker))
+
+    # --- people and their cards ---------------------------------------------------------------------------
+    async def remember_conversation(self, conversation: Conversation) -> None:
+        await self._database.write(partial(_put, t.conversations, conversation))
+
+    async def conversation(self, oid: str) -> Conversation | None:
+        query = sa.select(t.conversations).where(t.conversations.c.oid == oid)
+        row = await self._database.read(lambda c: c.execute(query).first())
+        return Conversation(**row._mapping) if row else None
+
+    async def forget_conversation(self, oid: str) -> None:
+        query = sa.delete(t.conversations).where(t.conversations.c.oid == oid)
+        await self._database.write(lambda c: c.execute(query).close())
+
+    async def card_posted(self, card: PostedCard) -> None:
+        await self._database.write(partial(_put, t.posted_cards, card))
+
+    async def cards(self, change_id: str) -> tuple[PostedCard, ...]:
+        of_change = t.posted_cards.c.change_id == change_id
+        query = sa.select(t.posted_cards).where(of_change).order_by(t.posted_cards.c.id)
+        found = await self._database.read(lambda c: c.execute(query).all())
+        return tuple(PostedCard(**row._mapping) for row in found)
+
+    async def card_drawn(self, card_id: str, version: int) -> None:
+        """Keeps the highest version: a slow, older drawing does not hide a newer one."""
+        older = sa.and_(t.posted_cards.c.id == card_id, t.posted_cards.c.drawn_version < version)
+        query = sa.update(t.posted_cards).where(older).values(drawn_version=version)
+        await self._database.write(lambda c: c.execute(query).close())
+
+    async def card_gone(self, card_id: str) -> None:
+        query = sa.delete(t.posted_cards).where(t.posted_cards.c.id == card_id)
+        await self._database.write(lambda c: c.execute(query).close())
+
+    # --- audit --------------------------------------------------------------------------------------------
+    async def history(self, subject_oid: str, limit: int) -> tuple[tuple[AuditRecord, ...], int]:
+        return await self._database.read(lambda c: self._chain.history(c, subject_oid, limit))
+
+    async def append_audit(self, at: datetime, events: Sequence[AuditEvent]) -> None:
+        await self._database.write(lambda c: self._chain.append(c, at, events))
+
+    async def verify_audit(self) -> ChainReport:
+        return await self._database.read(self._chain.verify)
+
+    # --- the database itself ------------------------------------------------------------------------------
+    async def now(self) -> datetime:
+        return cast(datetime, await self._database.read(queries.now))
+
+    async def ping(self) -> None:
+        """Takes a writing transaction and keeps nothing. Raises StoreUnavailable."""
+        await self._database.write(lambda c: c.exec_driver_sql("SELECT 1").close())
+
+    async def close(self) -> None:
+        """Lets running transactions end, then frees connections and the lock. Twice is harmless."""
+        await asyncio.shield(asyncio.get_running_loop().run_in_executor(None, self._database.close))
+        if self._lock:
+            self._lock.release()
+
+
+def _put(table: sa.Table, value: Conversation | PostedCard, connection: Connection) -> None:
+    values = {column.name: getattr(value, column.name) for column in table.c}
+    connection.execute(t.upsert(connection, table), values)
+
+
+def _meta(connection: Connection, name: str) -> str | None:
+    found: str | None = connection.execute(sa.select(t.meta.c.value).where(t.meta.c.name == name)).scalar()
+    return found
+
+
+def _bind(connection: Connection, name: str, value: str) -> str:
+    """What the name stands for: this value if it is new, else what was stored first."""
+    connection.execute(t.insert_new(connection, t.meta), {"name": name, "value": value})
+    return _meta(connection, name) or value

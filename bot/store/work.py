@@ -1,0 +1,103 @@
+"""Work that waits: due changes and messages, claimed under leases.
+
+Knows leases and due times. Must not know what the work is. A claim raises the row version of a change, so
+that whoever held it before can no longer write. On PostgreSQL two workers never wait for each other's claim.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from bot.domain.change import Change
+from bot.ports import Message, MessageKind
+from bot.store import rows
+from bot.store import tables as t
+
+_log = logging.getLogger(__name__)
+_b = sa.bindparam
+_now, _limit = _b("now", type_=t.UtcTime), _b("limit", type_=sa.Integer)
+_c, _m = t.changes.c, t.outbox.c
+_DUE_CHANGES = (
+    sa.select(_c.id)
+    .where(_c.due_at <= _now, sa.or_(_c.lease_until.is_(None), _c.lease_until < _now))
+    .order_by(_c.due_at, _c.id)
+    .limit(_limit)
+    .with_for_update(skip_locked=True)
+)
+_LEASE = {"lease_owner": _b("worker"), "lease_until": _b("until", type_=t.UtcTime)}
+_KEYS: sa.BindParameter[list[str]] = _b("keys", expanding=True)
+_CLAIM_CHANGES = (
+    sa.update(t.changes).where(_c.id.in_(_KEYS)).values(_LEASE | {"row_version": _c.row_version + 1})
+)
+_DUE_MESSAGES = (
+    sa.select(t.outbox)
+    .where(_m.state == t.WAITING, _m.due_at <= _now)
+    .where(sa.or_(_m.lease_until.is_(None), _m.lease_until < _now))
+    .order_by(_m.due_at, _m.key)
+    .limit(_limit)
+    .with_for_update(skip_locked=True)
+)
+_CLAIM_MESSAGES = sa.update(t.outbox).where(_m.key.in_(_KEYS)).values(_LEASE | {"attempts": _m.attempts + 1})
+_FREE = {"lease_owner": "", "lease_until": None}
+
+
+def claim_changes(
+    connection: Connection, worker: str, now: datetime, lease: timedelta, limit: int
+) -> tuple[Change, ...]:
+    """Due and without a living lease, oldest due first. What cannot be read stays leased and is logged."""
+    keys = connection.scalars(_DUE_CHANGES, {"now": now, "limit": limit}).all()
+    if not keys:
+        return ()
+    connection.execute(_CLAIM_CHANGES, {"worker": worker, "until": now + lease, "keys": list(keys)})
+    return rows.load(connection, keys, _unreadable)
+
+
+def _unreadable(change_id: str) -> None:
+    _log.error("the stored change %s cannot be read and is left alone", change_id)
+
+
+def claim_messages(
+    connection: Connection, worker: str, now: datetime, lease: timedelta, limit: int
+) -> tuple[Message, ...]:
+    """Due and without a living lease, oldest due first; attempts counts this one."""
+    found = connection.execute(_DUE_MESSAGES, {"now": now, "limit": limit}).all()
+    if not found:
+        return ()
+    keys = [row.key for row in found]
+    connection.execute(_CLAIM_MESSAGES, {"worker": worker, "until": now + lease, "keys": keys})
+    return tuple(
+        Message(row.key, MessageKind(row.kind), row.change_id, row.to_oid, row.due_at, row.attempts + 1)
+        for row in found
+    )
+
+
+def end_message(connection: Connection, key: str, state: str, why: str, at: datetime) -> None:
+    """Done or dead. The row stays, so that the same message is never enqueued again."""
+    values = _FREE | {"state": state, "why": why, "ended_at": at}
+    connection.execute(sa.update(t.outbox).where(_m.key == key).values(values))
+
+
+def put_off(connection: Connection, key: str, due_at: datetime) -> None:
+    """Try again at due_at; the lease is given back."""
+    waiting = sa.and_(_m.key == key, _m.state == t.WAITING)
+    connection.execute(sa.update(t.outbox).where(waiting).values(_FREE | {"due_at": due_at}))
+
+
+def next_due(connection: Connection) -> datetime | None:
+    """The earliest due time; for what is leased the end of its lease, if that is later."""
+    times = []
+    for columns, open_rows in ((_c, _c.due_at.is_not(None)), (_m, _m.state == t.WAITING)):
+        when = sa.case((columns.lease_until > columns.due_at, columns.lease_until), else_=columns.due_at)
+        times.append(connection.execute(sa.select(sa.func.min(when)).where(open_rows)).scalar())
+    return min((time for time in times if time is not None), default=None)
+
+
+def release(connection: Connection, worker: str | None) -> None:
+    """Give back the leases of a worker, or all. The row version stays: the holder may still finish."""
+    for table in (t.changes, t.outbox):
+        held = table.c.lease_owner != "" if worker is None else table.c.lease_owner == worker
+        connection.execute(sa.update(table).where(held).values(_FREE))

@@ -1,0 +1,1 @@
+"""The Teams edge. Only here is the Bot Framework SDK known."""

@@ -1,0 +1,241 @@
+"""One turn: an activity in, its Command to the desk, the Outcome back within the time Teams allows.
+
+Knows turns, deadlines and invoke replies. Must not know what a command does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from botbuilder.core import TurnContext
+from botbuilder.core.teams import TeamsActivityHandler
+from botbuilder.schema import Activity
+
+from bot.domain import command as c
+from bot.domain import reasons
+from bot.domain.change import TERMINAL, Change
+from bot.domain.outcome import Outcome, Page, Refused, Working
+from bot.domain.people import Reader, object_id
+from bot.ports import Conversation, Store
+from bot.teams.connector import SendError
+from bot.teams.inbound import conversation_of, from_action, from_message, is_run
+from bot.teams.invokes import InvokeReply
+from bot.teams.outbound import CARD, Addresses, TeamsMessenger, card_activity, draw
+from bot.teams.turn import admitted
+from bot.telemetry import correlation_id
+from bot.workflow.desk import Desk
+from bot.workflow.parts import Envelope
+
+# Teams shows an error after about 5 s and sends again after about 15 s; people expect a sign within 2 s.
+TURN_SECONDS = 1.5
+REMEMBERED = 10_000
+MESSAGE = "application/vnd.microsoft.activity.message"
+BELOW = "Here it is, below."
+
+log = logging.getLogger(__name__)
+
+
+class RingfenceBot(TeamsActivityHandler):  # type: ignore[misc]  # the SDK ships no types
+    """Handles the activities that passed the gate."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        store: Store,
+        messenger: TeamsMessenger,
+        addresses: Addresses,
+        wake: Callable[[], None],
+        *,
+        turn_seconds: float = TURN_SECONDS,
+    ) -> None:
+        """wake: called after everything that may have made something due."""
+        self._desk = desk
+        self._store = store
+        self._messenger = messenger
+        self._addresses = addresses
+        self._wake = wake
+        self._turn_seconds = turn_seconds
+        self._late: set[asyncio.Task[None]] = set()
+
+    async def settle(self) -> None:
+        """Wait for answers that outlived their turn."""
+        while self._late:
+            await asyncio.wait(self._late)
+
+    # --- activities -------------------------------------------------------------------------------------
+    async def on_message_activity(self, turn_context: TurnContext) -> None:
+        activity = turn_context.activity
+        if _is_shared(activity):
+            await self._say(turn_context, Refused((reasons.NOT_PERSONAL.refuse(),)), Reader(""))
+            return
+        command = from_message(activity)
+        conversation = await self._remember(activity)
+        reader = _reader(conversation)
+        asking = asyncio.create_task(self._desk.handle(command, self._envelope(turn_context)))
+        outcome = await self._in_time(asking)
+        activity_id = await self._say(turn_context, outcome or Working(), reader)
+        if outcome is None:
+            self._finish_later(asking, conversation, reader, activity_id)
+        else:
+            await self._posted(outcome, conversation, activity_id, seen=True)
+        self._wake()
+
+    async def on_invoke_activity(self, turn_context: TurnContext) -> InvokeReply | None:
+        activity = turn_context.activity
+        if activity.name != "adaptiveCard/action":
+            return None
+        if _is_shared(activity):
+            return _card_reply(Refused((reasons.NOT_PERSONAL.refuse(),)), Reader(""))
+        command = from_action(activity.value)
+        aside = is_run(activity.value)
+        conversation = await self._remember(activity)
+        reader = _reader(conversation)
+        asking = asyncio.create_task(self._desk.handle(command, self._envelope(turn_context)))
+        outcome = await self._in_time(asking)
+        card_id = activity.reply_to_id or ""
+        if outcome is None:
+            self._finish_later(asking, conversation, reader, card_id)
+            return _card_reply(Working(), reader)
+        self._wake()
+        if aside:
+            activity_id = await self._say(turn_context, outcome, reader)
+            await self._posted(outcome, conversation, activity_id, seen=True)
+            return _message_reply(BELOW)
+        if _leaves_the_card(outcome):
+            return _message_reply(draw(outcome, reader).text)
+        if not isinstance(command, c.Refresh):
+            await self._stands_in_place(outcome, conversation, reader, card_id)
+        return _card_reply(outcome, reader)
+
+    async def on_message_update_activity(self, turn_context: TurnContext) -> None:
+        await self._say(turn_context, Refused((reasons.MESSAGE_EDITED.refuse(),)), Reader(""))
+
+    async def on_installation_update(self, turn_context: TurnContext) -> None:
+        await self._reference_only(turn_context)
+
+    async def on_conversation_update_activity(self, turn_context: TurnContext) -> None:
+        await self._reference_only(turn_context)
+
+    # --- pieces -----------------------------------------------------------------------------------------
+    async def _reference_only(self, turn_context: TurnContext) -> None:
+        activity = turn_context.activity
+        sender = activity.from_property
+        if _is_shared(activity) or sender is None or not object_id(sender.aad_object_id or ""):
+            return
+        if activity.type == "installationUpdate" and (activity.action or "").startswith("remove"):
+            await self._store.forget_conversation(object_id(sender.aad_object_id) or "")
+            self._addresses.known.pop(object_id(sender.aad_object_id) or "", None)
+            return
+        await self._remember(activity)
+
+    async def _remember(self, activity: Activity) -> Conversation:
+        """The latest reference wins; it is written only when something in it changed."""
+        oid = object_id(activity.from_property.aad_object_id or "") or ""
+        conversation = conversation_of(activity, oid, self._addresses.tenant_id)
+        known = self._addresses.known
+        if known.get(oid) != conversation:
+            await self._store.remember_conversation(conversation)
+            if len(known) >= REMEMBERED:
+                known.clear()
+            known[oid] = conversation
+            self._addresses.latest = conversation.service_url
+        return conversation
+
+    async def _in_time(self, asking: asyncio.Task[Outcome]) -> Outcome | None:
+        """The outcome, or None when the directory takes longer than a turn may."""
+        done, _ = await asyncio.wait({asking}, timeout=self._turn_seconds)
+        return asking.result() if done else None
+
+    async def _say(self, turn_context: TurnContext, outcome: Outcome, reader: Reader) -> str:
+        response = await turn_context.send_activity(card_activity(outcome, reader))
+        return response.id if response is not None else ""
+
+    async def _posted(
+        self, outcome: Outcome, conversation: Conversation, activity_id: str, *, seen: bool
+    ) -> None:
+        change = _change_of(outcome)
+        if change is not None:
+            version = change.row_version if seen else 0
+            await self._messenger.posted(change, conversation, activity_id, version)
+
+    async def _stands_in_place(
+        self, outcome: Outcome, conversation: Conversation, reader: Reader, card_id: str
+    ) -> None:
+        """The reply replaces the card for the clicker's client only; the stored message must follow."""
+        if not card_id:
+            return
+        await self._posted(outcome, conversation, card_id, seen=False)
+        task = asyncio.create_task(self._put(conversation, card_id, outcome, reader))
+        self._late.add(task)
+        task.add_done_callback(self._late.discard)
+
+    def _finish_later(
+        self, asking: asyncio.Task[Outcome], conversation: Conversation, reader: Reader, activity_id: str
+    ) -> None:
+        async def finish() -> None:
+            try:
+                outcome = await asking
+            except Exception as error:
+                log.error("a late answer failed", extra={"kind": "turn"}, exc_info=error)
+                outcome = Refused((reasons.INTERNAL.refuse(reference=correlation_id.get()),))
+            await self._posted(outcome, conversation, activity_id, seen=True)
+            await self._put(conversation, activity_id, outcome, reader)
+            self._wake()
+
+        task = asyncio.create_task(finish())
+        self._late.add(task)
+        task.add_done_callback(self._late.discard)
+
+    async def _put(
+        self, conversation: Conversation, activity_id: str, outcome: Outcome, reader: Reader
+    ) -> None:
+        try:
+            await self._messenger.update(conversation, activity_id, outcome, reader)
+        except SendError as error:
+            log.warning("a card could not be redrawn", extra={"status": error.status})
+
+    def _envelope(self, turn_context: TurnContext) -> Envelope:
+        activity = turn_context.activity
+        return Envelope(
+            oid=object_id(activity.from_property.aad_object_id or "") or "",
+            conversation_id=activity.conversation.id,
+            activity_id=activity.id or "",
+            body_hash=admitted(turn_context).body_hash,
+            correlation_id=correlation_id.get(),
+        )
+
+
+def _reader(conversation: Conversation) -> Reader:
+    return Reader(conversation.oid, conversation.locale, conversation.timezone)
+
+
+def _is_shared(activity: Activity) -> bool:
+    """Anything but a one-to-one chat. Without the field it is a personal chat (older clients)."""
+    kind = activity.conversation.conversation_type if activity.conversation else None
+    return bool(kind and kind != "personal") or bool(activity.conversation and activity.conversation.is_group)
+
+
+def _card_reply(outcome: Outcome, reader: Reader) -> InvokeReply:
+    card = draw(outcome, reader).card
+    return InvokeReply(200, {"statusCode": 200, "type": CARD, "value": card})
+
+
+def _message_reply(text: str) -> InvokeReply:
+    return InvokeReply(200, {"statusCode": 200, "type": MESSAGE, "value": text})
+
+
+def _leaves_the_card(outcome: Outcome) -> bool:
+    """A refused click on a request that is still open: the card stays as it is, the refusal is said."""
+    if not isinstance(outcome, Refused):
+        return False
+    return outcome.view is None or outcome.view.change.state not in TERMINAL
+
+
+def _change_of(outcome: Outcome) -> Change | None:
+    """The change whose state the card shows. A refusal about a live request is not its card."""
+    if isinstance(outcome, Page):
+        return None
+    view = getattr(outcome, "view", None)
+    return view.change if view is not None else None

@@ -1,0 +1,173 @@
+"""From an admitted activity to a Command: text, button and form become the same words.
+
+Knows the shape of Teams activities and of our own button data. Must not look anybody up, and believes
+nothing in a button but the reference it carries: anything else in its data makes it tampered.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from botbuilder.schema import Activity
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from bot.domain import command as c
+from bot.domain.parsing import parse, read_who
+from bot.domain.people import object_id
+from bot.domain.phone import Slot
+from bot.ports import Conversation
+from cards import verbs
+
+_STRICT = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+
+
+class _RequestButton(BaseModel):
+    """`{v, change_id, nonce}`, with the text of the card's own input."""
+
+    model_config = _STRICT
+    v: Literal[1]
+    change_id: str = Field(pattern=r"^[0-9A-Z]{6}$")
+    nonce: str = Field(pattern=r"^[0-9a-f]{32}$")
+    because: str | None = Field(default=None, max_length=2000)
+
+
+class _FormButton(BaseModel):
+    model_config = _STRICT
+    v: Literal[1]
+    who: str | None = Field(default=None, max_length=256)
+    slot: str | None = Field(default=None, max_length=32)
+    number: str | None = Field(default=None, max_length=200)
+    reason: str | None = Field(default=None, max_length=4000)
+    ticket: str | None = Field(default=None, max_length=400)
+
+
+class _ChooseButton(BaseModel):
+    model_config = _STRICT
+    v: Literal[1]
+    verb: Literal["show", "history"]
+    who: str = Field(max_length=64)
+
+
+class _RunButton(BaseModel):
+    model_config = _STRICT
+    v: Literal[1]
+    command: str = Field(max_length=200)
+
+
+def from_message(activity: Activity) -> c.Command:
+    """A typed message, or a button of an old client (Action.Submit: data in `value`, text ignored)."""
+    if isinstance(activity.value, dict):
+        data = dict(activity.value)
+        verb = data.pop("verb", None)
+        return from_button(verb, data)
+    text, mentions = _spoken(activity)
+    return parse(text, mentions)
+
+
+def from_action(value: object) -> c.Command:
+    """An `adaptiveCard/action` invoke. An automatic refresh is read-only, whatever it carries."""
+    action = value.get("action") if isinstance(value, dict) else None
+    if not isinstance(action, dict) or action.get("type") != "Action.Execute":
+        return c.Tampered("action")
+    data = action.get("data")
+    verb = action.get("verb")
+    if isinstance(value, dict) and value.get("trigger") == "automatic":
+        verb = verbs.REFRESH
+    return from_button(verb, data if isinstance(data, dict) else {})
+
+
+def is_run(value: object) -> bool:
+    """A button that says a command: its answer is a message of its own, the card stays."""
+    action = value.get("action") if isinstance(value, dict) else None
+    return isinstance(action, dict) and action.get("verb") == verbs.RUN
+
+
+def from_button(verb: object, data: Mapping[str, Any]) -> c.Command:
+    """What one of our buttons says, or Tampered when it is not exactly one of ours."""
+    try:
+        if verb in verbs.REQUEST_VERBS:
+            return _request(str(verb), _RequestButton.model_validate(data))
+        if verb in verbs.FORM_VERBS:
+            return _form(str(verb), _FormButton.model_validate(data))
+        if verb == verbs.CHOOSE:
+            return _chosen(_ChooseButton.model_validate(data))
+        if verb == verbs.RUN:
+            return parse(_RunButton.model_validate(data).command)
+    except ValidationError:
+        return c.Tampered("data")
+    return c.Tampered("verb")
+
+
+def conversation_of(activity: Activity, oid: str, tenant_id: str) -> Conversation:
+    """How to reach the sender later, and how they read."""
+    client = _client_info(activity)
+    timezone = client.get("timezone") or activity.local_timezone
+    return Conversation(
+        oid=oid,
+        tenant_id=tenant_id,
+        conversation_id=activity.conversation.id,
+        service_url=activity.service_url,
+        user_mri=activity.from_property.id or "",
+        locale=str(activity.locale or client.get("locale") or "en-US")[:35],
+        timezone=str(timezone or "UTC")[:64],
+    )
+
+
+def _request(verb: str, data: _RequestButton) -> c.Command:
+    card = c.CardRef(data.change_id, data.nonce)
+    request = c.RequestId(data.change_id)
+    if verb == verbs.SUBMIT:
+        return c.Submit(card)
+    if verb == verbs.CANCEL:
+        return c.Cancel(request, card)
+    if verb == verbs.APPROVE:
+        return c.Approve(request, card)
+    if verb == verbs.REJECT:
+        return c.Reject(request, (data.because or "").strip(), card)
+    return c.Refresh(card)
+
+
+def _form(verb: str, data: _FormButton) -> c.Command:
+    who = read_who(data.who) if data.who and data.who.strip() else None
+    slot = next((slot for slot in Slot if slot.value == data.slot), None)
+    reason, ticket = (data.reason or "").strip()[:500], (data.ticket or "").strip()[:120]
+    if verb == verbs.FORM_REMOVE:
+        return c.RemovePhone(who, slot, reason, ticket, from_form=True)
+    return c.SetPhone(who, slot, (data.number or "").strip() or None, reason, ticket, from_form=True)
+
+
+def _chosen(data: _ChooseButton) -> c.Command:
+    oid = object_id(data.who)
+    if oid is None:
+        return c.Tampered("who")
+    who = c.Who(c.WhoKind.OID, oid)
+    return c.Show(who) if data.verb == "show" else c.History(who)
+
+
+def _spoken(activity: Activity) -> tuple[str, dict[str, str]]:
+    """The text without the bot's own mention, and the other mentions by their exact text.
+
+    Cut by entity, once: the SDK's own way cuts every occurrence of the bot's name out of the command.
+    """
+    text = activity.text or ""
+    mentions: dict[str, str] = {}
+    me = activity.recipient.id if activity.recipient else None
+    for entity in activity.entities or ():
+        extra = entity.additional_properties or {}
+        mentioned, said = extra.get("mentioned"), extra.get("text")
+        if entity.type != "mention" or not isinstance(mentioned, dict) or not isinstance(said, str):
+            continue
+        if mentioned.get("id") == me:
+            text = text.replace(said, " ", 1)
+        else:
+            mentions[html.unescape(said)] = object_id(str(mentioned.get("aadObjectId", ""))) or ""
+    return html.unescape(text).replace("\u00a0", " ").strip(), mentions
+
+
+def _client_info(activity: Activity) -> dict[str, Any]:
+    for entity in activity.entities or ():
+        if entity.type == "clientInfo":
+            return dict(entity.additional_properties or {})
+    return {}

@@ -1,0 +1,236 @@
+"""From an Outcome to Teams: activities for answers, proactive cards, and posted cards redrawn in place.
+
+Knows cards, conversations and the connector. Must not decide anything: what is drawn is the present state
+from the workflow, at the moment of sending.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+import weakref
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any
+
+from botbuilder.schema import Activity, Attachment
+
+import cards
+from bot.domain.change import Change, State
+from bot.domain.outcome import Outcome, Page
+from bot.domain.people import Reader
+from bot.ports import (
+    Conversation,
+    Delivered,
+    Delivery,
+    Message,
+    MessageKind,
+    PostedCard,
+    Reach,
+    Store,
+)
+from bot.teams.connector import Connectors, SendError, SendLater, SendRefused
+from bot.workflow.desk import Desk
+
+CARD = "application/vnd.microsoft.card.adaptive"
+_WORDS = {
+    "ForbiddenOperationException": "this app is not installed for them in Teams",
+    "BotNotInConversationRoster": "this app is not installed for them in Teams",
+    "ConversationBlockedByUser": "they have blocked this app",
+    "MessageWritesBlocked": "they have blocked or removed this app",
+    "BotDisabledByAdmin": "an administrator has blocked this app",
+    "ConversationNotFound": "their chat with this app no longer exists",
+}
+_GONE = frozenset({"ActivityNotFoundInConversation", "ConversationNotFound", "BotNotInConversationRoster"})
+_REDRAWN_AT_MOST = 5
+
+
+def draw(outcome: Outcome, reader: Reader) -> cards.Drawn:
+    """The card for one reader, who has the roles that the answer was made for."""
+    return cards.draw(outcome, replace(reader, roles=outcome.roles) if isinstance(outcome, Page) else reader)
+
+
+def card_activity(outcome: Outcome, reader: Reader) -> Activity:
+    """The outcome as a message with exactly one card. Text beside it would split the message in two."""
+    drawn = draw(outcome, reader)
+    return Activity(
+        type="message",
+        summary=drawn.text[:300],
+        attachments=[Attachment(content_type=CARD, content=drawn.card)],
+    )
+
+
+def card_message(outcome: Outcome, reader: Reader) -> dict[str, Any]:
+    """The same as JSON, for sending outside a turn."""
+    drawn = draw(outcome, reader)
+    return {
+        "type": "message",
+        "summary": drawn.text[:300],
+        "attachments": [{"contentType": CARD, "content": drawn.card}],
+    }
+
+
+def reader_of(conversation: Conversation) -> Reader:
+    return Reader(conversation.oid, conversation.locale, conversation.timezone)
+
+
+@dataclass(slots=True)
+class Addresses:
+    """The service address to start a conversation at: the cloud's default until Teams has told a better."""
+
+    latest: str
+    tenant_id: str
+    bot_id: str
+    known: dict[str, Conversation] = field(default_factory=dict)
+
+
+class TeamsMessenger:
+    """The Messenger port. `present` is given late, because the desk itself needs a messenger."""
+
+    def __init__(self, store: Store, connectors: Connectors, addresses: Addresses) -> None:
+        self._store = store
+        self._connectors = connectors
+        self._addresses = addresses
+        self._desk: Desk | None = None
+        # One redraw of a change at a time, so that an older drawing never lands after a newer one.
+        self._locks: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
+
+    def attach(self, desk: Desk) -> None:
+        """The desk whose present state is drawn."""
+        self._desk = desk
+
+    async def reach(self, oid: str) -> Reach:
+        """A known conversation, or one created now by object id."""
+        if await self._store.conversation(oid) is not None:
+            return Reach(True)
+        created = await self._create(oid)
+        return Reach(True) if isinstance(created, Conversation) else Reach(False, created)
+
+    async def deliver(self, message: Message) -> Delivered:
+        """One message of the outbox; drawn from what is true now."""
+        change = await self._store.change(message.change_id)
+        if change is None:
+            return Delivered(Delivery.DONE)
+        try:
+            if message.kind is MessageKind.REDRAW:
+                return await self._redraw(change)
+            if message.kind is MessageKind.ASK and change.state is not State.PENDING:
+                return Delivered(Delivery.DONE)
+            return await self._post(change, message.to_oid)
+        except SendLater as error:
+            wait = None if error.retry_after is None else timedelta(seconds=error.retry_after)
+            return Delivered(Delivery.LATER, error.code, wait)
+        except SendRefused as error:
+            return await self._refused(message, error)
+        except SendError as error:
+            return Delivered(Delivery.LATER, error.code)
+
+    async def posted(self, change: Change, conversation: Conversation, activity_id: str, version: int) -> None:
+        """Remember a card of a change that stands in somebody's chat. version: what it shows, 0 = unknown."""
+        if not activity_id:
+            return
+        await self._store.card_posted(
+            PostedCard(
+                id=uuid.uuid5(uuid.NAMESPACE_OID, f"{conversation.conversation_id}|{activity_id}").hex,
+                change_id=change.id,
+                reader_oid=conversation.oid,
+                audience="",
+                conversation_id=conversation.conversation_id,
+                service_url=conversation.service_url,
+                activity_id=activity_id,
+                drawn_version=version,
+            )
+        )
+
+    async def update(self, conversation: Conversation, activity_id: str, outcome: Outcome, reader: Reader) -> None:
+        """Put another card in the place of one that stands in a chat."""
+        connector = self._connectors.at(conversation.service_url)
+        await connector.update(conversation.conversation_id, activity_id, card_message(outcome, reader))
+
+    async def _post(self, change: Change, oid: str) -> Delivered:
+        conversation = await self._store.conversation(oid)
+        if conversation is None:
+            created = await self._create(oid)
+            if not isinstance(created, Conversation):
+                return Delivered(Delivery.UNREACHABLE, created)
+            conversation = created
+        outcome = await self._present(change, oid)
+        connector = self._connectors.at(conversation.service_url)
+        activity_id = await connector.send(
+            conversation.conversation_id, card_message(outcome, reader_of(conversation))
+        )
+        await self.posted(change, conversation, activity_id, change.row_version)
+        latest = await self._store.change(change.id)
+        if latest is not None and latest.state is not change.state:
+            await self._redraw(latest)
+        return Delivered(Delivery.DONE)
+
+    async def _redraw(self, change: Change) -> Delivered:
+        lock = self._locks.setdefault(change.id, asyncio.Lock())
+        async with lock:
+            for _ in range(_REDRAWN_AT_MOST):
+                latest = await self._store.change(change.id)
+                if latest is None:
+                    break
+                stale = [c for c in await self._store.cards(change.id) if c.drawn_version < latest.row_version]
+                if not stale:
+                    break
+                for card in stale:
+                    await self._redraw_card(latest, card)
+        return Delivered(Delivery.DONE)
+
+    async def _redraw_card(self, change: Change, card: PostedCard) -> None:
+        conversation = await self._store.conversation(card.reader_oid)
+        reader = reader_of(conversation) if conversation else Reader(card.reader_oid)
+        body = card_message(await self._present(change, card.reader_oid), reader)
+        try:
+            connector = self._connectors.at(card.service_url)
+            await connector.update(card.conversation_id, card.activity_id, body)
+        except SendRefused as error:
+            if error.status == 413 or error.status >= 500:
+                raise
+            # The person deleted the card or removed the app: there is nothing left to redraw.
+            await self._store.card_gone(card.id)
+            return
+        await self._store.card_drawn(card.id, change.row_version)
+
+    async def _refused(self, message: Message, error: SendRefused) -> Delivered:
+        if error.status in (403, 404):
+            self._addresses.known.pop(message.to_oid, None)
+            await self._store.forget_conversation(message.to_oid)
+            return Delivered(Delivery.UNREACHABLE, _why(error))
+        return Delivered(Delivery.LATER if error.status >= 500 else Delivery.UNREACHABLE, _why(error))
+
+    async def _present(self, change: Change, oid: str) -> Outcome:
+        if self._desk is None:
+            raise RuntimeError("the messenger is not attached to a desk")
+        return await self._desk.present(change, oid)
+
+    async def _create(self, oid: str) -> Conversation | str:
+        """The conversation, or in words why there is none."""
+        if not self._addresses.latest:
+            return "no Teams address is known yet"
+        try:
+            connector = self._connectors.at(self._addresses.latest)
+            created = await connector.create_conversation(
+                self._addresses.tenant_id, self._addresses.bot_id, oid
+            )
+        except SendRefused as error:
+            return _why(error)
+        except SendError:
+            return "Teams did not answer just now"
+        conversation = Conversation(
+            oid=oid,
+            tenant_id=self._addresses.tenant_id,
+            conversation_id=created.conversation_id,
+            service_url=created.service_url,
+        )
+        await self._store.remember_conversation(conversation)
+        return conversation
+
+
+def _why(error: SendError) -> str:
+    for code in (error.sub_code, error.code):
+        if code in _WORDS:
+            return _WORDS[code]
+    return f"Teams refused ({error.status} {error.code})"

@@ -1,0 +1,281 @@
+"""The composition root: the only place where adapters, workflow and settings meet.
+
+Knows how everything is built and in which order it starts and stops. Must not hold any rule of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import json
+import logging
+import os
+import random
+import secrets
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import aiohttp
+from aiohttp import web
+
+from bot.graph.client import GraphClient
+from bot.graph.directory import GraphDirectory
+from bot.graph.lanes import Lanes
+from bot.jobs import Jobs
+from bot.domain.policy import Policy
+from bot.ports import ChainReport, Clock, Directory, DirectoryUnavailable, Store, WorkflowKeys
+from bot.settings.environment import Settings
+from bot.store.keyring import KeyRing
+from bot.store.store import SqlStore, open_store
+from bot.teams.activity_rules import GateRules, service_url_problem
+from bot.teams.adapter import RingfenceAdapter
+from bot.teams.connector import Connectors
+from bot.teams.gate import Gate, explain
+from bot.teams.handler import RingfenceBot
+from bot.teams.outbound import Addresses, TeamsMessenger
+from bot.teams.signing_keys import SigningKeys
+from bot.telemetry import Counters, configure_logging
+from bot.tokens import EntraTokens
+from bot.web import build_app, listening, serve as serve_http
+from bot.workflow.desk import Desk
+from bot.workflow.parts import Parts
+
+_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+log = logging.getLogger(__name__)
+
+
+class WeakGroups(Exception):  # noqa: N818 - it says what is the case
+    """Role groups that anybody with a group administrator's rights could change. groups: their ids."""
+
+    def __init__(self, groups: frozenset[str]) -> None:
+        super().__init__(", ".join(sorted(groups)))
+        self.groups = groups
+
+
+class SystemClock:
+    """The computer's clock."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
+class SystemIds:
+    """Unguessable ids."""
+
+    def request_key(self) -> str:
+        return "".join(secrets.choice(_CROCKFORD) for _ in range(6))
+
+    def correlation(self) -> str:
+        return secrets.token_hex(8)
+
+
+@dataclass(frozen=True, slots=True)
+class Assembled:
+    """One running installation without its listener."""
+
+    app: web.Application
+    desk: Desk
+    jobs: Jobs
+    store: Store
+    directory: Directory
+    bot: RingfenceBot
+    counters: Counters
+    check_groups: Callable[[], Awaitable[None]]
+
+
+Wrap = Callable[[Store], Store]
+
+
+@contextlib.asynccontextmanager
+async def assembled(
+    settings: Settings,
+    policy: Policy,
+    *,
+    clock: Clock | None = None,
+    wrap_store: Wrap = lambda store: store,
+    wrap_directory: Callable[[Directory], Directory] = lambda directory: directory,
+) -> AsyncIterator[Assembled]:
+    """Everything built and opened; closed in reverse order. The wraps let a test stand between the parts."""
+    time = clock or SystemClock()
+    counters = Counters()
+    async with contextlib.AsyncExitStack() as stack:
+        store = await _store(settings, time, stack)
+        ring = _keyring(settings)
+        session = await stack.enter_async_context(
+            aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=64), cookie_jar=aiohttp.DummyCookieJar()
+            )
+        )
+        tokens = EntraTokens(
+            settings.app_id,
+            settings.tenant_id,
+            settings.login_base_url,
+            settings.app_password.get_secret_value(),
+            custom_host=settings.custom_login_host,
+            clock=time,
+            count=counters.count,
+        )
+        graph = _graph(settings, tokens, time, counters)
+        stack.push_async_callback(graph.aclose)
+        rules = _gate_rules(settings)
+        connectors = Connectors(
+            session,
+            lambda: tokens.get(settings.bot_scope),
+            lambda url: service_url_problem(url, rules) is None,
+        )
+        used = wrap_store(store)
+        addresses = Addresses(settings.start_url or "", settings.tenant_id, f"28:{settings.app_id}")
+        messenger = TeamsMessenger(used, connectors, addresses)
+        directory = wrap_directory(graph)
+        desk = Desk(
+            Parts(
+                directory=directory,
+                store=used,
+                messenger=messenger,
+                metrics=counters,
+                clock=time,
+                ids=SystemIds(),
+                policy=policy,
+                keys=WorkflowKeys(ring.derive_all("cards"), ring.derive_oldest("numbers")),
+                tenant_id=settings.tenant_id,
+                read_only=settings.read_only,
+            )
+        )
+        messenger.attach(desk)
+        worker = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+        jobs = Jobs(
+            desk,
+            used,
+            messenger,
+            time,
+            counters,
+            worker,
+            check_skew=clock is None and settings.database.sqlite_path is None,
+        )
+        keys = SigningKeys(settings.metadata_url, session, time, count=counters.count)
+        bot = RingfenceBot(desk, used, messenger, addresses, jobs.wake)
+        stack.push_async_callback(bot.settle)
+        gate = Gate(rules, keys, time, count=counters.count)
+        adapter = RingfenceAdapter(gate, connectors, settings.app_id, count=counters.count)
+
+        async def ready() -> dict[str, bool]:
+            await used.ping()
+            return {"store": True, "signing_keys": keys.ready, "worker": jobs.alive}
+
+        async def messages(request: web.Request) -> web.Response:
+            return await adapter.process(request, bot)
+
+        await keys.warm()
+        app = build_app(messages, ready, refuse_forwarded=settings.refuse_forwarded)
+        yield Assembled(
+            app, desk, jobs, used, directory, bot, counters, lambda: _check_groups(graph, policy)
+        )
+
+
+async def serve(settings: Settings, policy: Policy) -> None:
+    """Run the bot until it is told to stop. Raises WeakGroups, OSError (a port is taken), store errors."""
+    configure_logging(settings.log_level)
+    async with assembled(settings, policy) as parts:
+        await parts.check_groups()
+        async with working(parts.jobs):
+            _freeze()
+            await serve_http(
+                parts.app,
+                settings.host,
+                settings.port,
+                settings.metrics_port,
+                render=parts.counters.render,
+                count=parts.counters.count,
+                opened=lambda port: log.info("listening", extra={"port": port}),
+            )
+
+
+@contextlib.asynccontextmanager
+async def working(jobs: Jobs) -> AsyncIterator[None]:
+    """The worker runs while the block does; what is in flight is finished."""
+    task = asyncio.create_task(jobs.run())
+    try:
+        yield
+    finally:
+        jobs.stop()
+        await task
+
+
+async def verify_audit(settings: Settings) -> ChainReport:
+    """Verify the whole audit chain of an installation, also beside a running bot."""
+    ring = _keyring(settings)
+    store = await open_store(
+        settings.database.url, ring, SystemClock(), tenant_id=settings.tenant_id, read_only=True
+    )
+    try:
+        return await store.verify_audit()
+    finally:
+        await store.close()
+
+
+def explain_activity(settings: Settings, raw: bytes) -> list[str]:
+    """What the gate thinks of a recorded activity, line by line."""
+    return explain(raw, _gate_rules(settings))
+
+
+async def _store(settings: Settings, clock: Clock, stack: contextlib.AsyncExitStack) -> SqlStore:
+    ring = _keyring(settings)
+    store = await open_store(settings.database.url, ring, clock, tenant_id=settings.tenant_id)
+    stack.push_async_callback(store.close)
+    if settings.database.sqlite_path is not None:
+        # One process per file: whoever held a lease before us is gone.
+        await store.release_leases(None)
+    return store
+
+
+def _keyring(settings: Settings) -> KeyRing:
+    if settings.data_keys:
+        return KeyRing([(key.id, key.secret) for key in settings.data_keys])
+    return KeyRing.beside_sqlite(settings.database.sqlite_path or Path())
+
+
+def _graph(settings: Settings, tokens: EntraTokens, clock: Clock, counters: Counters) -> GraphDirectory:
+    client = GraphClient(
+        settings.graph_base_url,
+        settings.tenant_id,
+        tokens,
+        clock,
+        Lanes(),
+        random.SystemRandom().random,
+        count=counters.count,
+    )
+    return GraphDirectory(client, count=counters.count)
+
+
+def _gate_rules(settings: Settings) -> GateRules:
+    return GateRules(
+        app_id=settings.app_id,
+        tenant_ids=settings.tenants,
+        issuer=settings.token_issuer,
+        service_hosts=settings.service_hosts,
+        allow_loopback=settings.allow_loopback,
+    )
+
+
+async def _check_groups(graph: GraphDirectory, policy: Policy) -> None:
+    """Start is refused when role groups are weakly protected and the policy has not accepted that."""
+    if policy.accept_weak_groups:
+        return
+    try:
+        weak = await graph.weak_groups(policy.all_groups())
+    except DirectoryUnavailable as error:
+        log.error("the role groups could not be checked", extra={"why": error.what})
+        raise
+    if weak:
+        raise WeakGroups(weak)
+
+
+def _freeze() -> None:
+    """What was made at start stays: the collector need not walk it at each turn."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(5_000, 20, 50)

@@ -1,0 +1,190 @@
+"""Deciding a request: one person's vote, judged at the click, bound to exactly what was shown.
+
+Knows approvers and the life cycle. Must not write to the directory; time running out is never a yes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from bot.domain import reasons
+from bot.domain.access import MAY_SEE_ANY_STATUS
+from bot.domain.change import Asking, Change, ResolvedStep, State, Verdict, Vote
+from bot.domain.outcome import Outcome, Refused
+from bot.domain.people import Actor, PersonRef
+from bot.domain.reasons import Refusal
+from bot.ports import Commit, DirectoryUnavailable, Lost, LostBecause, Message, MessageKind, Move
+from bot.workflow.approvers import Approvers
+from bot.workflow.parts import Envelope, Parts, event
+from bot.workflow.requests import MOVE_TRIES, ended, notice, redraw
+from bot.workflow.views import approver_names, may_see, outcome_of, view_of
+
+_ENDED_UNDECIDED = frozenset({State.EXPIRED, State.CANCELLED, State.BLOCKED})
+
+
+class Deciding:
+    """The approver's side of a change."""
+
+    def __init__(self, parts: Parts, approvers: Approvers) -> None:
+        self._parts = parts
+        self._approvers = approvers
+
+    async def vote(
+        self, verdict: Verdict, change: Change, actor: Actor, because: str, envelope: Envelope
+    ) -> Outcome:
+        """Counts, or says why not. The loser of a race is told who decided."""
+        for _ in range(MOVE_TRIES):
+            step = change.step
+            if change.state is not State.PENDING or step is None:
+                return self._too_late(change, actor)
+            via = await self._standing(change, step, actor)
+            if isinstance(via, Refusal):
+                return self._refused(via, change, actor)
+            if verdict is Verdict.REJECT and not because.strip():
+                return Refused(
+                    (reasons.REASON_MISSING.refuse(id=change.printed_id),),
+                    view_of(self._parts, change, actor.oid, may_vote=True),
+                )
+            done = await self._parts.store.commit(
+                self._decision(verdict, change, step, actor, via, because, envelope)
+            )
+            if not isinstance(done, Lost):
+                self._parts.metrics.count("votes", verdict.value)
+                return await outcome_of(self._parts, done.changes[0], actor.oid)
+            if done.because is LostBecause.EXPIRED:
+                return Refused((_expired(change),))
+            if done.because is LostBecause.RECEIVED_BEFORE or done.current is None:
+                return await outcome_of(self._parts, done.current or change, actor.oid)
+            change = done.current
+        return self._too_late(change, actor)
+
+    async def card(self, change: Change, actor: Actor, said: Refusal | None = None) -> Outcome:
+        """The current card for somebody who may decide, or whatever else they may see."""
+        step = change.step
+        if change.state is State.PENDING and step is not None:
+            via = await self._standing(change, step, actor)
+            if not isinstance(via, Refusal):
+                return await outcome_of(self._parts, change, actor.oid, said=said, may_vote=True)
+            return self._refused(via, change, actor)
+        return self._too_late(change, actor)
+
+    async def unreachable(self, change_id: str, oid: str, why: str) -> None:
+        """An approver's card could not be delivered: the fallback is asked at once, the requester told."""
+        for _ in range(MOVE_TRIES):
+            change = await self._parts.store.change(change_id)
+            if change is None or change.state is not State.PENDING or change.step is None:
+                return
+            step = change.step
+            lost = next((a for a in step.asked if a.person.oid == oid and a.state is Asking.ASKED), None)
+            if lost is None:
+                return
+            others = tuple(
+                replace(a, state=Asking.UNREACHABLE, why=why) if a is lost else a for a in step.asked
+            )
+            missing = f"{lost.person.name} ({lost.via}) cannot be reached: {why}"
+            extra = () if step.fallback_on else await self._approvers.add_fallback(change, step)
+            changed = replace(step, asked=others + extra, fallback_on=True, missing=(*step.missing, missing))
+            after = replace(change, steps=tuple(changed if s.n == step.n else s for s in change.steps))
+            asks = tuple(
+                Message(f"{change.id}:ask:{a.person.oid}", MessageKind.ASK, change.id, a.person.oid)
+                for a in extra
+            )
+            told = notice(change, f"unreachable-{oid}", change.requester.oid)
+            done = await self._parts.store.commit(
+                Commit(
+                    at=self._parts.now(),
+                    moves=(Move(change, after),),
+                    events=(event(change, "approver-unreachable", "ringfence", who=oid, why=why),),
+                    messages=(*asks, told, redraw(change)),
+                )
+            )
+            if not isinstance(done, Lost):
+                return
+
+    async def _standing(self, change: Change, step: ResolvedStep, actor: Actor) -> str | Refusal:
+        """The token by which this person may decide now, or why not."""
+        if actor.oid == change.requester.oid:
+            return reasons.OWN_REQUEST.refuse(id=change.printed_id, approvers=approver_names(change))
+        if actor.oid == change.target.oid:
+            return reasons.OWN_PHONE_DECISION.refuse(approvers=approver_names(change))
+        try:
+            via = await self._approvers.token_for(actor.person, change, step.tokens)
+        except DirectoryUnavailable:
+            return reasons.RIGHTS_UNKNOWN.refuse()
+        if via is None:
+            return reasons.NOT_AN_APPROVER.refuse(approvers=approver_names(change))
+        return via
+
+    def _decision(
+        self,
+        verdict: Verdict,
+        change: Change,
+        step: ResolvedStep,
+        actor: Actor,
+        via: str,
+        because: str,
+        envelope: Envelope,
+    ) -> Commit:
+        now = self._parts.now()
+        me = PersonRef.of(actor.person)
+        vote = Vote(step.n, me, verdict, now, change.content_hash, via, because.strip()[:500])
+        voted = replace(change, votes=(*change.votes, vote))
+        messages: tuple[Message, ...] = (redraw(change),)
+        if verdict is Verdict.REJECT:
+            ending = reasons.REJECTED.refuse(
+                id=change.printed_id, name=actor.person.name, because=vote.because
+            )
+            after = ended(voted, State.REJECTED, self._parts, ending, me)
+            messages += (
+                notice(change, "ended", change.requester.oid),
+                notice(change, "ended", change.target.oid),
+            )
+        elif voted.step is None:
+            after = replace(
+                voted,
+                state=State.APPROVED,
+                decided_at=now,
+                expires_at=now + timedelta(minutes=change.execute_minutes),
+                due_at=now,
+            )
+        else:
+            after = voted
+        name = "approved" if verdict is Verdict.APPROVE else "rejected"
+        told = event(
+            change,
+            name,
+            actor.oid,
+            by=actor.person.name,
+            via=via,
+            because=vote.because,
+            content=change.content_hash,
+        )
+        return Commit(
+            at=now,
+            moves=(Move(change, after, unexpired_at=now),),
+            events=(told,),
+            messages=messages,
+            received=envelope.received(change.id),
+        )
+
+    def _too_late(self, change: Change, actor: Actor) -> Refused:
+        if not may_see(change, actor.oid, actor.roles, MAY_SEE_ANY_STATUS):
+            return Refused((reasons.REQUEST_UNKNOWN.refuse(id=change.printed_id),))
+        view = view_of(self._parts, change, actor.oid)
+        if change.state in _ENDED_UNDECIDED and change.ending is not None:
+            return Refused((change.ending,), view)
+        decider = change.votes[-1].person.name if change.votes else change.requester.name
+        said = reasons.ALREADY_DECIDED.refuse(id=change.printed_id, name=decider, state=change.state.value)
+        return Refused((said,), view)
+
+    def _refused(self, why: Refusal, change: Change, actor: Actor) -> Refused:
+        """The reason and the card only for those concerned: a bystander learns nothing from a click."""
+        if not may_see(change, actor.oid, actor.roles, MAY_SEE_ANY_STATUS):
+            unknown = reasons.REQUEST_UNKNOWN.refuse(id=change.printed_id)
+            return Refused((why if why.code == reasons.RIGHTS_UNKNOWN.code else unknown,))
+        return Refused((why,), view_of(self._parts, change, actor.oid))
+
+
+def _expired(change: Change) -> Refusal:
+    return reasons.EXPIRED.refuse(id=change.printed_id, what="Nobody decided in time")

@@ -1,0 +1,204 @@
+"""The one door of the workflow: a command and who sent it in, an outcome out.
+
+Knows which use case answers which command, and that every access or policy refusal is audited. Must not
+know how the words arrived or how the answer looks.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from bot.domain import command as c
+from bot.domain import reasons
+from bot.domain.access import may
+from bot.domain.change import Change, Verdict
+from bot.domain.outcome import Outcome, Page, PageKind, Refused
+from bot.domain.people import Actor
+from bot.domain.reasons import Refusal
+from bot.ports import Listing
+from bot.workflow.applying import Applying
+from bot.workflow.approvers import Approvers
+from bot.workflow.deciding import Deciding
+from bot.workflow.identity import Identity
+from bot.workflow.judging import Judge
+from bot.workflow.parts import Envelope, Parts, denied
+from bot.workflow.reading import Reading
+from bot.workflow.rechecking import Rechecks
+from bot.workflow.requests import Requests
+from bot.workflow.views import outcome_of
+
+# Nothing is decided by these, so who-is-it may be up to a minute old.
+_LIGHT = (c.Help, c.Hi, c.Whoami, c.Explain, c.Unknown, c.Malformed, c.MyRequests, c.Approvals, c.Refresh)
+_AUDIT_AGAIN = timedelta(minutes=1)
+_REMEMBERED = 10_000
+
+
+class Desk:
+    """Handles commands. Returned outcomes with effects are committed; a raised exception left nothing."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._identity = Identity(parts)
+        approvers = Approvers(parts)
+        judge = Judge(parts, approvers)
+        self._requests = Requests(parts, judge)
+        self._reading = Reading(parts)
+        self.deciding = Deciding(parts, approvers)
+        self.applying = Applying(parts, Rechecks(parts, self._identity, approvers, judge))
+        self._audited: dict[tuple[str, str], datetime] = {}
+
+    async def handle(self, command: c.Command, envelope: Envelope) -> Outcome:
+        """The answer to one command."""
+        before = await self._delivered_before(envelope, command)
+        if before is not None:
+            return before
+        actor = await self._identity.actor(envelope.oid, fresh=not isinstance(command, _LIGHT))
+        if isinstance(actor, Refusal):
+            return await self._refuse(command, envelope, Refused((actor,)))
+        if not self._allowed(command, actor):
+            return await self._refuse(command, envelope, Refused((reasons.NO_ROLE.refuse(),)))
+        outcome = await self._answer(command, actor, envelope)
+        if isinstance(outcome, Refused):
+            return await self._refuse(command, envelope, outcome)
+        return outcome
+
+    async def present(self, change: Change, oid: str) -> Outcome:
+        """The present state of a change for one reader: what a posted card is redrawn with."""
+        return await outcome_of(self._parts, change, oid)
+
+    def _allowed(self, command: c.Command, actor: Actor) -> bool:
+        if isinstance(command, c.Show):
+            return self._reading.show_is_own(command, actor)
+        return may(type(command), actor.roles)
+
+    async def _answer(self, command: c.Command, actor: Actor, envelope: Envelope) -> Outcome:
+        match command:
+            case c.SetPhone() | c.RemovePhone():
+                return await self._requests.ask(command, actor, envelope)
+            case c.Show():
+                return await self._reading.show(command, actor)
+            case c.History():
+                return await self._reading.history(command, actor)
+            case c.MyRequests():
+                return await self._reading.listing(PageKind.MY_REQUESTS, Listing.MINE, actor)
+            case c.Approvals():
+                return await self._reading.listing(PageKind.APPROVALS, Listing.TO_DECIDE, actor)
+            case c.OpenRequests():
+                return await self._reading.listing(PageKind.OPEN, Listing.OPEN, actor)
+            case c.Status() | c.Repeat() | c.Cancel() | c.Approve() | c.Reject() | c.Submit() | c.Refresh():
+                return await self._about_a_request(command, actor, envelope)
+            case _:
+                return self._words(command, actor)
+
+    def _words(self, command: c.Command, actor: Actor) -> Outcome:
+        match command:
+            case c.Help():
+                return Page(PageKind.HELP, roles=actor.roles)
+            case c.Hi():
+                return Page(PageKind.HI, person=actor.person, roles=actor.roles)
+            case c.Whoami():
+                return Page(PageKind.WHOAMI, person=actor.person, roles=actor.roles)
+            case c.Explain(code):
+                return self._reading.explain(code)
+            case c.Tampered():
+                return Refused((reasons.CARD_TAMPERED.refuse(),))
+            case c.Malformed(verb, usage, problem):
+                return Refused((reasons.MALFORMED.refuse(verb=verb, usage=usage, problem=problem),))
+            case c.Unknown(_, nearest):
+                suggestion = f" Did you mean: {nearest}" if nearest else ""
+                return Refused((reasons.UNKNOWN_COMMAND.refuse(suggestion=suggestion),))
+            case _:
+                raise AssertionError(f"no answer for {type(command).__name__}")
+
+    async def _about_a_request(
+        self,
+        command: c.Status | c.Repeat | c.Cancel | c.Approve | c.Reject | c.Submit | c.Refresh,
+        actor: Actor,
+        envelope: Envelope,
+    ) -> Outcome:
+        card = None if isinstance(command, c.Status | c.Repeat) else command.card
+        key = (
+            card.change_id
+            if card
+            else ("" if isinstance(command, c.Submit | c.Refresh) else command.request.key)
+        )
+        typed = "" if isinstance(command, c.Submit | c.Refresh) else command.request.tail
+        printed = f"R-{key}" + (f"-{typed}" if typed and not card else "")
+        change = await self._parts.store.change(key)
+        if change is None or (typed and not card and typed != change.tail and not _decides(command)):
+            return Refused((reasons.REQUEST_UNKNOWN.refuse(id=printed),))
+        if card is not None and not self._parts.is_genuine(card, change, actor.oid):
+            return await self._stale(change, actor)
+        match command:
+            case c.Status() | c.Refresh():
+                return await self._reading.status(change, actor)
+            case c.Submit():
+                return await self._requests.submit(command, change, actor, envelope)
+            case c.Cancel():
+                return await self._requests.cancel(change, actor, envelope)
+            case c.Repeat():
+                return await self._repeat(change, actor, envelope)
+            case c.Approve() | c.Reject():
+                return await self._decide(command, change, actor, envelope)
+
+    async def _decide(
+        self, command: c.Approve | c.Reject, change: Change, actor: Actor, envelope: Envelope
+    ) -> Outcome:
+        """A typed decision counts only with the right tail: it says what was seen."""
+        if command.card is None and command.request.tail != change.tail:
+            wrong = command.request.tail != ""
+            said = reasons.CARD_STALE.refuse(id=change.printed_id) if wrong else None
+            return await self.deciding.card(change, actor, said)
+        if isinstance(command, c.Approve):
+            return await self.deciding.vote(Verdict.APPROVE, change, actor, "", envelope)
+        return await self.deciding.vote(Verdict.REJECT, change, actor, command.because, envelope)
+
+    async def _repeat(self, change: Change, actor: Actor, envelope: Envelope) -> Outcome:
+        if change.requester.oid != actor.oid:
+            return Refused((reasons.REQUEST_UNKNOWN.refuse(id=change.printed_id),))
+        return await self._requests.repeat(change, actor, envelope)
+
+    async def _stale(self, change: Change, actor: Actor) -> Outcome:
+        """A button that was not drawn for this reader and content: it decides nothing."""
+        shown = await self._reading.status(change, actor)
+        if isinstance(shown, Refused) and shown.view is None:
+            return shown
+        view = getattr(shown, "view", None)
+        return Refused((reasons.CARD_STALE.refuse(id=change.printed_id),), view)
+
+    async def _delivered_before(self, envelope: Envelope, command: c.Command) -> Outcome | None:
+        """The same answer to the same activity, without doing anything twice."""
+        if isinstance(command, _LIGHT) or not envelope.activity_id:
+            return None
+        seen = await self._parts.store.received(envelope.conversation_id, envelope.activity_id)
+        if seen is None or not seen.change_id or seen.body_hash != envelope.body_hash:
+            return None
+        change = await self._parts.store.change(seen.change_id)
+        return None if change is None else await outcome_of(self._parts, change, envelope.oid)
+
+    async def _refuse(self, command: c.Command, envelope: Envelope, outcome: Refused) -> Outcome:
+        """Access and policy refusals leave an audit row, the same person and code at most once a minute."""
+        now = self._parts.now()
+        for refusal in outcome.refusals:
+            self._parts.metrics.count("refusals", refusal.code)
+            recorded = refusal.reason.family in ("access", "policy") or refusal.code in _ALSO_AUDITED
+            last = self._audited.get((envelope.oid, refusal.code))
+            if not recorded or (last is not None and now - last < _AUDIT_AGAIN):
+                continue
+            if len(self._audited) >= _REMEMBERED:
+                self._audited.clear()
+            subject = outcome.view.change.target.oid if outcome.view else ""
+            verb = type(command).__name__.lower()
+            row = denied(
+                verb, refusal.reason.family, envelope.oid, refusal.code, subject, envelope.correlation_id
+            )
+            await self._parts.store.append_audit(now, [row])
+            self._audited[(envelope.oid, refusal.code)] = now
+        return outcome
+
+
+_ALSO_AUDITED = frozenset({reasons.CARD_TAMPERED.code, reasons.CARD_STALE.code, reasons.REQUEST_UNKNOWN.code})
+
+
+def _decides(command: c.Command) -> bool:
+    return isinstance(command, c.Approve | c.Reject)

@@ -1,0 +1,60 @@
+"""Who is speaking, and what may they do: looked up in the directory, no answer = no.
+
+Knows roles and groups. Must not know commands beyond the access table, nor anything about targets.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta
+
+from bot.domain import reasons
+from bot.domain.people import Actor, Role
+from bot.domain.reasons import Refusal
+from bot.ports import DirectoryUnavailable
+from bot.workflow.parts import Parts
+
+CACHE = timedelta(seconds=60)
+CACHED_PEOPLE = 10_000
+
+
+class Identity:
+    """Looks people up as actors. A short memory serves answers that decide nothing."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._known: dict[str, tuple[datetime, Actor]] = {}
+
+    async def actor(self, oid: str, *, fresh: bool = True) -> Actor | Refusal:
+        """The enabled member account behind an object id with its roles, or the one refusal.
+
+        fresh=False may answer from at most 60 s ago; use it only where nothing is decided.
+        """
+        now = self._parts.now()
+        known = self._known.get(oid)
+        if not fresh and known is not None and now - known[0] < CACHE:
+            return known[1]
+        try:
+            person, groups = await asyncio.gather(
+                self._parts.directory.person(oid),
+                self._parts.directory.member_of(oid, self._parts.policy.all_groups()),
+            )
+        except DirectoryUnavailable:
+            return reasons.RIGHTS_UNKNOWN.refuse()
+        if person is None or not person.enabled or person.guest:
+            self._known.pop(oid, None)
+            return reasons.NO_ROLE.refuse()
+        actor = Actor(person, self._parts.policy.roles_from(groups))
+        if len(self._known) >= CACHED_PEOPLE:
+            self._known.clear()
+        self._known[oid] = (now, actor)
+        return actor
+
+    async def holds(self, oid: str, role: Role) -> bool:
+        """True when the person is an enabled member and holds the role now. Raises DirectoryUnavailable."""
+        actor = await self.actor(oid)
+        if isinstance(actor, Refusal):
+            if actor.code == reasons.RIGHTS_UNKNOWN.code:
+                raise DirectoryUnavailable("groups of a person could not be read")
+            return False
+        return role in actor.roles

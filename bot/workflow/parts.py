@@ -1,0 +1,91 @@
+"""What every use case stands on: the ports, the policy in force, the keys, and who is speaking.
+
+Knows no use case. Must not know which adapter is behind a port.
+"""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.domain.audit import AuditEvent
+from bot.domain.change import Change, card_nonce, number_key
+from bot.domain.command import CardRef
+from bot.domain.people import Actor
+from bot.domain.phone import PhoneNumber
+from bot.domain.policy import Policy
+from bot.ports import Clock, Directory, Ids, Messenger, Metrics, Received, Store, WorkflowKeys
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """Where a command came from: the speaker's object id and the activity it arrived in."""
+
+    oid: str
+    conversation_id: str = ""
+    activity_id: str = ""
+    body_hash: str = ""
+    correlation_id: str = ""
+
+    def received(self, change_id: str = "") -> Received | None:
+        """The inbox row that absorbs a second delivery; None for what did not arrive as an activity."""
+        if not self.activity_id:
+            return None
+        return Received(self.conversation_id, self.activity_id, self.body_hash, change_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The ports and constants of one installation."""
+
+    directory: Directory
+    store: Store
+    messenger: Messenger
+    metrics: Metrics
+    clock: Clock
+    ids: Ids
+    policy: Policy
+    keys: WorkflowKeys
+    tenant_id: str
+    read_only: bool = False
+
+    def now(self) -> datetime:
+        return self.clock.now()
+
+    def number_key(self, number: PhoneNumber | None) -> str:
+        """Keyed hash for comparing numbers, "" for an empty slot."""
+        return number_key(self.keys.number, number)
+
+    def card_ref(self, change: Change, reader_oid: str) -> CardRef:
+        """What the buttons of this reader's card carry."""
+        nonce = card_nonce(self.keys.cards[0], change.id, change.content_hash, reader_oid)
+        return CardRef(change.id, nonce)
+
+    def is_genuine(self, card: CardRef, change: Change, reader_oid: str) -> bool:
+        """True when the button stands on a card that we drew for this reader and this very content."""
+        return any(
+            hmac.compare_digest(card.nonce, card_nonce(key, change.id, change.content_hash, reader_oid))
+            for key in self.keys.cards
+        )
+
+
+def event(change: Change, what: str, actor: str, **facts: str) -> AuditEvent:
+    """`change:<slot>:<what>` about a change. Facts must be masked."""
+    facts.setdefault("id", change.printed_id)
+    return AuditEvent(
+        name=f"change:{change.slot.value}:{what}",
+        actor=actor,
+        subject=change.target.oid,
+        change_id=change.id,
+        correlation_id=change.correlation_id,
+        facts=facts,
+    )
+
+
+def denied(
+    verb: str, family: str, actor: Actor | str, code: str, subject: str, correlation: str
+) -> AuditEvent:
+    """`access:<verb>:refused` or `policy:<verb>:refused`."""
+    oid = actor if isinstance(actor, str) else actor.oid
+    return AuditEvent(f"{family}:{verb}:refused", oid, subject, "", correlation, {"code": code})

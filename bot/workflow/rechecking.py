@@ -1,0 +1,100 @@
+"""Everything that is checked again right before a write: rights, protection, content, the value before.
+
+Knows the policy and the directory's facts. Must not write anywhere: it answers "go", "no because", "later".
+"""
+
+from __future__ import annotations
+
+from bot.domain import reasons
+from bot.domain.change import Change, Operation, Verdict, content_hash
+from bot.domain.people import Person, Phones, Role
+from bot.domain.phone import PhoneNumber, Slot
+from bot.domain.reasons import Refusal
+from bot.ports import DirectoryUnavailable
+from bot.workflow.approvers import Approvers
+from bot.workflow.identity import Identity
+from bot.workflow.judging import Facts, Judge, kind_of
+from bot.workflow.parts import Parts
+
+
+class Rechecks:
+    """Fresh answers only. Every method raises DirectoryUnavailable when the directory is silent."""
+
+    def __init__(self, parts: Parts, identity: Identity, approvers: Approvers, judge: Judge) -> None:
+        self._parts = parts
+        self._identity = identity
+        self._approvers = approvers
+        self._judge = judge
+
+    async def against(self, change: Change, numbers: dict[int, PhoneNumber]) -> Refusal | None:
+        """Why the change must not be written now, or None."""
+        if content_hash(change, numbers) != change.content_hash:
+            return reasons.HASH_MISMATCH.refuse(id=change.printed_id)
+        target = await self._parts.directory.person(change.target.oid)
+        if target is None:
+            return reasons.PERSON_UNKNOWN.refuse(who=change.target.upn)
+        identity_moved = _identity_moved(change, target)
+        if identity_moved is not None:
+            return identity_moved
+        if not await self._identity.holds(change.requester.oid, Role.OPERATOR):
+            return reasons.RIGHTS_LOST.refuse(name=change.requester.name)
+        void = await self._void_vote(change)
+        if void is not None:
+            return void
+        return await self._facts_against(change, target)
+
+    async def _void_vote(self, change: Change) -> Refusal | None:
+        for vote in change.votes:
+            if vote.verdict is not Verdict.APPROVE:
+                continue
+            voter = await self._parts.directory.person(vote.person.oid)
+            stands = voter and await self._approvers.token_for(voter, change, (vote.via,))
+            if not stands or vote.content_hash != change.content_hash:
+                return reasons.VOTE_VOID.refuse(name=vote.person.name, id=change.printed_id)
+        return None
+
+    async def _facts_against(self, change: Change, target: Person) -> Refusal | None:
+        facts = await self._judge.gather(target)
+        if isinstance(facts, Refusal):
+            raise DirectoryUnavailable(facts.facts.get("what", "the facts about the person"))
+        if facts.protection:
+            return reasons.PROTECTED.refuse(name=target.name, facts="; ".join(facts.protection.facts))
+        if self._rule_changed(change, target, facts):
+            return reasons.RULE_CHANGED.refuse()
+        return self._value_moved(change, change.operations[0], facts.phones)
+
+    def _rule_changed(self, change: Change, target: Person, facts: Facts) -> bool:
+        rule = self._parts.policy.rule_for(change.action, kind_of(target, facts))
+        if rule is None:
+            return True
+        asked = {str(token) for step in rule.steps for token in (*step.approvers, *step.fallback)}
+        approvals = [v for v in change.votes if v.verdict is Verdict.APPROVE and v.via in asked]
+        return len(approvals) < sum(step.need for step in rule.steps)
+
+    def _value_moved(self, change: Change, operation: Operation, phones: Phones) -> Refusal | None:
+        held = phones.get(operation.slot)
+        key = self._parts.number_key(held)
+        now = held.masked if held else "empty"
+        if key == operation.before_key:
+            return _order_broken(change, operation, phones)
+        slot = operation.slot.word
+        if key == operation.after_key:
+            return reasons.ALREADY_THERE.refuse(slot=slot, now=now)
+        before = operation.before or "empty"
+        return reasons.DIRECTORY_MOVED.refuse(slot=slot, before=before, now=now, who=change.target.upn)
+
+
+def _identity_moved(change: Change, target: Person) -> Refusal | None:
+    if target.upn.casefold() != change.target.upn.casefold():
+        return reasons.TARGET_RENAMED.refuse(before=change.target.upn, now=target.upn)
+    if not target.enabled:
+        return reasons.TARGET_DISABLED.refuse(name=target.name)
+    return None
+
+
+def _order_broken(change: Change, operation: Operation, phones: Phones) -> Refusal | None:
+    if operation.slot is Slot.ALTERNATE and operation.after_key and phones.get(Slot.MOBILE) is None:
+        return reasons.MOBILE_FIRST.refuse(who=change.target.upn)
+    if operation.slot is Slot.MOBILE and not operation.after_key and phones.get(Slot.ALTERNATE):
+        return reasons.ALTERNATE_STILL_THERE.refuse(who=change.target.upn)
+    return None

@@ -1,0 +1,103 @@
+"""From a change to what one reader may see of it: the view, the outcome, the lists.
+
+Knows states and audiences. Must not decide anything; the flags it sets only choose buttons.
+"""
+
+from __future__ import annotations
+
+from bot.domain import reasons
+from bot.domain.change import Change, State
+from bot.domain.outcome import (
+    Applied,
+    Audience,
+    AwaitingApproval,
+    Effect,
+    Failed,
+    Outcome,
+    Preview,
+    Refused,
+    Unconfirmed,
+    View,
+    Working,
+)
+from bot.domain.people import Role
+from bot.domain.phone import Purpose
+from bot.domain.reasons import Refusal
+from bot.workflow.parts import Parts
+
+CANCELLABLE = frozenset({State.PREVIEWED, State.PENDING, State.APPROVED, State.COOLING})
+
+
+def audience_of(change: Change, oid: str) -> Audience:
+    """Why this person sees the change."""
+    if oid == change.requester.oid:
+        return Audience.REQUESTER
+    if oid == change.target.oid:
+        return Audience.TARGET
+    asked = {asked.person.oid for step in change.steps for asked in step.asked}
+    if oid in asked or oid in {vote.person.oid for vote in change.votes}:
+        return Audience.APPROVER
+    return Audience.ONLOOKER
+
+
+def may_see(change: Change, oid: str, roles: frozenset[Role], any_roles: frozenset[Role]) -> bool:
+    """True for those concerned and for roles that may see any request. Previews are the requester's own."""
+    if change.state is State.PREVIEWED:
+        return oid == change.requester.oid
+    return audience_of(change, oid) is not Audience.ONLOOKER or bool(roles & any_roles)
+
+
+def view_of(parts: Parts, change: Change, oid: str, *, may_vote: bool | None = None) -> View:
+    """The change for one reader. may_vote: set when the caller has just checked it."""
+    audience = audience_of(change, oid)
+    voted = any(vote.person.oid == oid for vote in change.votes)
+    able = audience is Audience.APPROVER if may_vote is None else may_vote
+    return View(
+        change=change,
+        audience=Audience.APPROVER if may_vote else audience,
+        card=parts.card_ref(change, oid),
+        may_vote=able and change.state is State.PENDING and not voted,
+        may_cancel=audience is Audience.REQUESTER and change.state in CANCELLABLE,
+        may_submit=audience is Audience.REQUESTER and change.state is State.PREVIEWED,
+    )
+
+
+async def outcome_of(
+    parts: Parts, change: Change, oid: str, *, said: Refusal | None = None, may_vote: bool | None = None
+) -> Outcome:
+    """The present state of a change as an outcome for one reader."""
+    view = view_of(parts, change, oid, may_vote=may_vote)
+    if change.state is State.PREVIEWED:
+        return await _preview(parts, change, view)
+    if change.state is State.PENDING:
+        return AwaitingApproval(view, said)
+    if change.state in (State.APPROVED, State.COOLING, State.APPLYING):
+        return Working(view)
+    if change.state is State.APPLIED:
+        return Applied(view)
+    if change.state is State.UNCONFIRMED:
+        return Unconfirmed(view)
+    ending = change.ending or reasons.INTERNAL.refuse(reference=change.correlation_id)
+    if change.state in (State.FAILED, State.CONFLICT):
+        return Failed(ending, view)
+    return Refused((ending,), view)
+
+
+async def _preview(parts: Parts, change: Change, view: View) -> Preview:
+    effects = tuple(Effect(note) for note in change.notes)
+    in_full = None
+    alive = change.expires_at is not None and parts.now() < change.expires_at
+    if view.may_submit and alive:
+        numbers = await parts.store.numbers(change.id)
+        if 1 in numbers:
+            in_full = numbers[1].reveal(Purpose.READ_BACK)
+    return Preview(view, effects, in_full)
+
+
+def approver_names(change: Change) -> str:
+    """Those who are asked, in words for a sentence: `Marta Miller or Ada Approver`."""
+    names = [asked.person.name for step in change.steps for asked in step.asked]
+    shown = names[:3]
+    if len(names) > 3:
+        return ", ".join(shown) + f" or one of {len(names) - 3} others"
+    return " or ".join(shown) or "an approver"

@@ -1,0 +1,282 @@
+"""Cards of one change on its way: preview, waiting, working, done, failed, not certain.
+
+Knows: what each audience has to read to act rightly. Must not know: rights (the view says what may be
+pressed) nor numbers in clear, except the preview's own number for reading back.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import microsoft_teams.cards as ac
+
+from bot.domain.change import Change, OpKind, State
+from bot.domain.outcome import (
+    Applied,
+    Audience,
+    AwaitingApproval,
+    Effect,
+    Failed,
+    Preview,
+    Unconfirmed,
+    View,
+    Working,
+)
+
+from . import phrases, verbs
+from .refusals import code_line, reason_lines
+from .sheet import Button, Drawn, Sheet, Style
+from .subject import about, deciders, op_facts, reference, rows, subject, votes, waiting, why
+from .words import Words, msg
+
+# What is asked, by kind and whether the slot holds a number now.
+_ASKED: Final = {
+    (OpKind.SET, True): msg("{requester} asks to replace the {slot} of {name}, {before}, by {after}."),
+    (OpKind.SET, False): msg("{requester} asks to add {after} as the {slot} of {name}. There is none now."),
+    (OpKind.REMOVE, True): msg("{requester} asks to remove the {slot} of {name}, {before}."),
+    (OpKind.REMOVE, False): msg("{requester} asks to remove the {slot} of {name}."),
+}
+_ASKED_OF_YOU: Final = {
+    (OpKind.SET, True): msg(
+        "{requester} of the helpdesk asked to change your {slot} from {before} to {after}."
+    ),
+    (OpKind.SET, False): msg("{requester} of the helpdesk asked to add {after} as your {slot}."),
+    (OpKind.REMOVE, True): msg("{requester} of the helpdesk asked to remove your {slot}, {before}."),
+    (OpKind.REMOVE, False): msg("{requester} of the helpdesk asked to remove your {slot}."),
+}
+_DONE: Final = {
+    OpKind.SET: msg("The {slot} of {name} is now {after}"),
+    OpKind.REMOVE: msg("The {slot} of {name} is removed"),
+}
+_DONE_TO_YOU: Final = {
+    OpKind.SET: msg("Your {slot} is now {after}"),
+    OpKind.REMOVE: msg("Your {slot} is removed"),
+}
+NOT_YOU: Final = msg("If you did not ask for this, tell your IT security now.")
+
+
+def preview(outcome: Preview, _: Words) -> Drawn:
+    """The requester's card before anything is sent."""
+    view, change = outcome.view, outcome.view.change
+    sheet = Sheet(_)
+    sheet.status(*phrases.STATES[State.PREVIEWED])
+    subject(sheet, _, change)
+    if outcome.in_full is not None:
+        sheet.secret(
+            msg("Only you see this. Read it back to the caller:"),
+            outcome.in_full,
+            msg("It disappears when you submit, at the latest after ten minutes."),
+        )
+    for effect in outcome.effects:
+        _effect(sheet, effect)
+    sheet.heading(msg("Who decides"))
+    deciders(sheet, _, change)
+    _told(sheet, change)
+    title = msg("Submit for approval") if change.steps else msg("Submit")
+    buttons = [_request(_, view, title, verbs.SUBMIT, "positive")] if view.may_submit else []
+    if view.may_cancel:
+        buttons.append(_request(_, view, msg("Cancel"), verbs.CANCEL))
+    sheet.buttons(*buttons)
+    _typed_cancel(sheet, view)
+    if change.expires_at:
+        sheet.quiet(msg("Lapses {when} if you do nothing."), "None", when=_.when(change.expires_at))
+    return sheet.done()
+
+
+def awaiting(outcome: AwaitingApproval, _: Words) -> Drawn:
+    """Waiting for a decision, as four audiences need it."""
+    view, change = outcome.view, outcome.view.change
+    sheet = Sheet(_)
+    if outcome.said is not None:
+        sheet.box("⚠", "warning", msg("{title}. {why}"), **_told_again(_, outcome))
+    if view.audience is Audience.APPROVER and view.may_vote:
+        sheet.status("◔", msg("Your decision is needed"), "warning")
+    else:
+        sheet.status(*phrases.STATES[change.state])
+    match view.audience:
+        case Audience.APPROVER:
+            _for_approver(sheet, _, view)
+        case Audience.TARGET:
+            _for_target(sheet, _, change)
+        case Audience.REQUESTER | Audience.ONLOOKER:
+            subject(sheet, _, change)
+            waiting(sheet, _, change)
+            _told(sheet, change, asker=view.audience is Audience.ONLOOKER)
+    _buttons(sheet, _, view)
+    return sheet.done(None if view.audience is Audience.TARGET else view.card)
+
+
+def working(outcome: Working, _: Words) -> Drawn:
+    """Under way, or still reading the directory."""
+    sheet = Sheet(_)
+    if outcome.view is None:
+        sheet.status("◔", msg("One moment"), "accent")
+        sheet.title(msg("I am still reading the directory"))
+        sheet.say(msg("The answer comes here by itself. Nothing is changed by reading."))
+        return sheet.done()
+    view, change = outcome.view, outcome.view.change
+    sheet.status(*phrases.STATES[change.state])
+    subject(sheet, _, change, mine=view.audience is Audience.TARGET)
+    votes(sheet, _, change)
+    if change.state is State.COOLING and change.due_at:
+        sheet.say(msg("It starts {when}; until then it can be cancelled."), when=_.when(change.due_at))
+    else:
+        sheet.say(msg("This card changes by itself when the result is certain."))
+    _buttons(sheet, _, view)
+    return sheet.done(None if view.audience is Audience.TARGET else view.card)
+
+
+def applied(outcome: Applied, _: Words) -> Drawn:
+    """Written and read back."""
+    view, change = outcome.view, outcome.view.change
+    mine = view.audience is Audience.TARGET
+    sheet = Sheet(_)
+    sheet.status(*phrases.STATES[State.APPLIED])
+    op = change.operations[0]
+    sheet.title((_DONE_TO_YOU if mine else _DONE)[op.kind], **op_facts(_, change, op))
+    rows(sheet, _, change)
+    if mine:
+        sheet.box("⚠", "attention", NOT_YOU)
+    for note in change.notes:
+        sheet.point(phrases.NOTES[note]) if note in phrases.NOTES else sheet.point("{note}", note=note)
+    if not mine:
+        sheet.pair(msg("Person"), "{upn}", upn=change.target.upn)
+    sheet.pair(msg("Asked by"), "{name}", name=change.requester.name)
+    votes(sheet, _, change)
+    if change.ended_at:
+        sheet.pair(msg("Finished"), "{when}", when=_.when(change.ended_at))
+    if not mine:
+        why(sheet, change)
+    reference(sheet, view)
+    return sheet.done()
+
+
+def failed(outcome: Failed, _: Words) -> Drawn:
+    """The directory said no, or holds a value that a person must look at."""
+    view = outcome.view
+    sheet = Sheet(_)
+    state = view.change.state if view.change.state in (State.FAILED, State.CONFLICT) else State.FAILED
+    sheet.status(*phrases.STATES[state])
+    reason = outcome.refusal.reason
+    sheet.title(reason.title, **outcome.refusal.facts)
+    reason_lines(sheet, outcome.refusal)
+    about(sheet, _, view)
+    code_line(sheet, outcome.refusal.code)
+    return sheet.done()
+
+
+def unconfirmed(outcome: Unconfirmed, _: Words) -> Drawn:
+    """Sent, no certain answer yet."""
+    view, change = outcome.view, outcome.view.change
+    sheet = Sheet(_)
+    sheet.status(*phrases.STATES[State.UNCONFIRMED])
+    sheet.title(msg("We do not know yet"))
+    sheet.say(msg("The change was sent, but the directory gave no certain answer. It may be done already."))
+    if change.due_at:
+        sheet.say(msg("I look again {when} and then say here how it stands."), when=_.when(change.due_at))
+    else:
+        sheet.say(msg("I keep looking and then say here how it stands."))
+    if view.audience is not Audience.TARGET:
+        sheet.box("⚠", "warning", msg("Please do not repeat it elsewhere in the meantime."))
+    about(sheet, _, view)
+    return sheet.done(None if view.audience is Audience.TARGET else view.card)
+
+
+def _for_approver(sheet: Sheet, _: Words, view: View) -> None:
+    change = view.change
+    op = change.operations[0]
+    facts = {"slot": _.slot(op.slot), "name": change.target.name}
+    sheet.title(
+        msg("New {slot} for {name}?") if op.kind is OpKind.SET else msg("Remove the {slot} of {name}?"),
+        **facts,
+    )
+    for each in change.operations:
+        sheet.say(_ASKED[each.kind, bool(each.before)], **op_facts(_, change, each))
+    for note in change.notes:
+        sheet.box("⚠", "warning", phrases.NOTES.get(note, "{note}"), note=note)
+    sheet.pair(msg("Reason"), "{reason}", "Medium", reason=change.reason or _(msg("none given")))
+    if change.ticket:
+        sheet.pair(msg("Ticket"), "{ticket}", ticket=change.ticket)
+    sheet.pair(msg("Person"), "{upn}", upn=change.target.upn)
+    if change.submitted_at:
+        sheet.pair(
+            msg("Asked by"), "{upn}, {when}", upn=change.requester.upn, when=_.when(change.submitted_at)
+        )
+    sheet.pair(msg("Rule"), "{rule}", rule=change.rule)
+    votes(sheet, _, change)
+    if change.expires_at:
+        sheet.pair(msg("Decide until"), "{when}", when=_.when(change.expires_at))
+    if view.may_vote:
+        sheet.quiet(
+            msg("Not sure? Ask {name} in person or by a way you already know, never by the new number."),
+            "Medium",
+            name=change.target.name,
+        )
+    elif not change.votes:
+        waiting(sheet, _, change)
+
+
+def _for_target(sheet: Sheet, _: Words, change: Change) -> None:
+    sheet.title(msg("Somebody asked to change your phone"))
+    for op in change.operations:
+        sheet.say(_ASKED_OF_YOU[op.kind, bool(op.before)], **op_facts(_, change, op))
+    sheet.say(msg("Nothing is changed before it is approved. You need not do anything if it is right."))
+    sheet.box("⚠", "attention", NOT_YOU)
+    sheet.quiet(msg("Quote {id} when you call."), id=change.printed_id)
+
+
+def _buttons(sheet: Sheet, _: Words, view: View) -> None:
+    if view.may_vote:
+        approve = _request(_, view, msg("Approve"), verbs.APPROVE, "positive")
+        sheet.buttons(approve, _reject(_, view))
+        sheet.quiet(msg("Or type `approve {id}` or `reject {id} because …`"), id=view.change.printed_id)
+    elif view.may_cancel:
+        sheet.buttons(_request(_, view, msg("Cancel the request"), verbs.CANCEL))
+        _typed_cancel(sheet, view)
+    elif view.audience is not Audience.TARGET:
+        reference(sheet, view)
+
+
+def _reject(_: Words, view: View) -> ac.ShowCardAction:
+    """Opens the field for the reason, so that Reject is never pressed by accident nor without a why."""
+    field = ac.TextInput(
+        id=verbs.BECAUSE,
+        label=_(msg("Why not? {name} reads this."), name=view.change.requester.name),
+        is_required=True,
+        error_message=_(msg("Please say why.")),
+        is_multiline=True,
+        max_length=verbs.REASON_LENGTH,
+        placeholder=_(msg("For example: the caller could not be verified")),
+    )
+    data = verbs.request_data(view.card)
+    button = Button(_(msg("Reject")), verbs.REJECT, data, style="destructive", inputs=True)
+    inner = ac.AdaptiveCard(version="1.5", body=[field, ac.ActionSet(actions=[button.action()])])
+    return ac.ShowCardAction(title=_(msg("Reject …")), card=inner)
+
+
+def _request(_: Words, view: View, title: str, verb: str, style: Style = "default") -> Button:
+    return Button(_(title), verb, verbs.request_data(view.card), style=style)
+
+
+def _typed_cancel(sheet: Sheet, view: View) -> None:
+    if view.may_cancel:
+        sheet.quiet(msg("{id} · to cancel you can also type `cancel {id}`"), id=view.change.printed_id)
+    else:
+        reference(sheet, view)
+
+
+def _effect(sheet: Sheet, effect: Effect) -> None:
+    sheet.point(phrases.EFFECTS[effect.key], **dict(effect.facts))
+
+
+def _told_again(_: Words, outcome: AwaitingApproval) -> dict[str, str]:
+    if outcome.said is None:
+        return {}
+    reason, facts = outcome.said.reason, outcome.said.facts
+    return {"title": _(reason.title, **facts), "why": _(reason.why, **facts)}
+
+
+def _told(sheet: Sheet, change: Change, asker: bool = False) -> None:
+    if asker:
+        sheet.pair(msg("Asked by"), "{name}", name=change.requester.name)
+    why(sheet, change)

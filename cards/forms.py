@@ -1,0 +1,186 @@
+"""The form for a change, and the choice between several people.
+
+Knows: the fields and how an error stands beside its field. Must not know: who may be chosen, or how a
+number is judged. The form's number field shows what the requester typed; the twin of the card does not.
+
+Sources: "People picker in Adaptive Cards" (choices.data, value = object id), Adaptive Cards 1.5 inputs.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import microsoft_teams.cards as ac
+
+from bot.domain.command import RemovePhone, SetPhone, Show, WhoKind
+from bot.domain.outcome import Choice, Form
+from bot.domain.people import Person
+from bot.domain.phone import EXAMPLES, Slot
+from bot.domain.reasons import Refusal
+
+from . import verbs
+from .foreign import SHORT, free, plain
+from .sheet import Button, Drawn, Sheet
+from .words import Words, msg
+
+PEOPLE: Final = "graph.microsoft.com/users"
+MOST_BUTTONS: Final = 6
+_TAIL = 4
+
+
+def form(outcome: Form, _: Words) -> Drawn:
+    """The set or remove form, with what was said filled in and what was wrong beside its field."""
+    sheet = _head(outcome.filled, _, bool(outcome.errors))
+    errors = dict(outcome.errors)
+    sheet.raw(_picker(_, outcome))
+    _error(sheet, errors.pop(verbs.WHO, None))
+    _rest(sheet, _, outcome.filled, errors)
+    return sheet.done()
+
+
+def choice(outcome: Choice, _: Words) -> Drawn:
+    """Several people match: buttons for a look, the form for a change. Nobody is preselected."""
+    then = outcome.then
+    if isinstance(then, SetPhone | RemovePhone):
+        sheet = _head(then, _, False)
+        sheet.say(msg("{count} people match. I never pick one myself."), count=str(len(outcome.people)))
+        radio = ac.ChoiceSetInput(
+            id=verbs.WHO,
+            label=_(msg("Whose phone?")),
+            style="expanded",
+            wrap=True,
+            is_required=True,
+            error_message=_(msg("Please choose the person.")),
+            choices=[ac.Choice(title=_title(_, person), value=person.oid) for person in outcome.people],
+        )
+        sheet.raw(radio, "\n".join(f"- {_title(_, person)}" for person in outcome.people))
+        _rest(sheet, _, then, {})
+        return sheet.done()
+    return _look(outcome.people, "show" if isinstance(then, Show) else "history", _)
+
+
+def _look(people: tuple[Person, ...], verb: str, _: Words) -> Drawn:
+    sheet = Sheet(_)
+    sheet.status("?", msg("Which one?"), "accent")
+    sheet.title(msg("{count} people match"), count=str(len(people)))
+    for person in people[:MOST_BUTTONS]:
+        name = plain(person.name)
+        title = _(msg("Show {name}") if verb == "show" else msg("History of {name}"), name=name)
+        button = Button(title, verbs.CHOOSE, verbs.choose_data(verb, person.oid))
+        sheet.say("{name}", "Medium", name=name)
+        sheet.quiet("{details}", "None", details=_details(_, person))
+        sheet.buttons(button)
+    if len(people) > MOST_BUTTONS:
+        sheet.quiet(msg("{count} more match; please be more precise."), count=str(len(people) - MOST_BUTTONS))
+    usage = msg("Or type `show NAME@COMPANY`") if verb == "show" else msg("Or type `history NAME@COMPANY`")
+    sheet.quiet(usage, "Medium")
+    return sheet.done()
+
+
+def _head(filled: SetPhone | RemovePhone, _: Words, wrong: bool) -> Sheet:
+    sheet = Sheet(_)
+    if wrong:
+        sheet.status("⚠", msg("Please correct what is marked"), "attention")
+    else:
+        sheet.status("◔", msg("Nothing is sent yet"), "accent")
+    is_set = isinstance(filled, SetPhone)
+    sheet.title(msg("Change a phone") if is_set else msg("Remove a phone"))
+    return sheet
+
+
+def _picker(_: Words, outcome: Form) -> ac.ChoiceSetInput:
+    target, who = outcome.target, outcome.filled.who
+    preset = target.oid if target else who.value if who and who.kind is WhoKind.OID else None
+    typed = who.value if who and not preset and who.kind is not WhoKind.ME else ""
+    hint = _(msg("Search by name (you wrote {typed})"), typed=typed) if typed else _(msg("Search by name"))
+    return ac.ChoiceSetInput(
+        id=verbs.WHO,
+        label=_(msg("Whose phone?")),
+        style="filtered",
+        wrap=True,
+        is_required=True,
+        error_message=_(msg("Please choose the person.")),
+        placeholder=hint,
+        choices=[ac.Choice(title=_title(_, target), value=target.oid)] if target else [],
+        choices_data=ac.QueryData(dataset=PEOPLE),
+        value=preset,
+    )
+
+
+def _rest(sheet: Sheet, _: Words, filled: SetPhone | RemovePhone, errors: dict[str, Refusal]) -> None:
+    is_set = isinstance(filled, SetPhone)
+    sheet.raw(_slot(_, filled.slot))
+    _error(sheet, errors.pop(verbs.SLOT, None))
+    if isinstance(filled, SetPhone):
+        sheet.raw(_number(_, filled))
+        _error(sheet, errors.pop(verbs.NUMBER, None))
+    sheet.raw(_text(verbs.REASON, _(msg("Reason (the approver reads it)")), free(filled.reason)))
+    _error(sheet, errors.pop(verbs.REASON, None))
+    sheet.raw(_text(verbs.TICKET, _(msg("Ticket")), plain(filled.ticket, SHORT)))
+    _error(sheet, errors.pop(verbs.TICKET, None))
+    for error in errors.values():
+        _error(sheet, error)
+    verb = verbs.FORM_SET if is_set else verbs.FORM_REMOVE
+    sheet.buttons(Button(_(msg("Check it")), verb, verbs.form_data(), style="positive", inputs=True))
+    sheet.quiet(msg("You see a preview first; nothing is sent before you say so."))
+    if is_set:
+        sheet.quiet(
+            msg("Or type `set SLOT for WHO to NUMBER because WHY`. What you type stays in this chat; "
+                "the form does not."),
+            "None",
+        )  # fmt: skip
+    else:
+        sheet.quiet(msg("Or type `remove SLOT for WHO because WHY`."), "None")
+
+
+def _slot(_: Words, slot: Slot | None) -> ac.ChoiceSetInput:
+    return ac.ChoiceSetInput(
+        id=verbs.SLOT,
+        label=_(msg("Which phone?")),
+        style="compact",
+        wrap=True,
+        is_required=True,
+        error_message=_(msg("Please choose which phone.")),
+        choices=[ac.Choice(title=_.slot(each), value=each.value) for each in Slot],
+        value=slot.value if slot else Slot.MOBILE.value,
+    )
+
+
+def _number(_: Words, filled: SetPhone) -> ac.TextInput:
+    example = EXAMPLES[filled.slot or Slot.MOBILE]
+    return ac.TextInput(
+        id=verbs.NUMBER,
+        label=_(msg("New number, with + and country code")),
+        style="Tel",
+        is_required=True,
+        error_message=_(msg("Please type the number, for example {example}."), example=example),
+        max_length=verbs.NUMBER_LENGTH,
+        placeholder=example,
+        value=plain(filled.number, verbs.NUMBER_LENGTH, mask=False) if filled.number else None,
+    )
+
+
+def _text(name: str, label: str, value: str) -> ac.TextInput:
+    length = verbs.REASON_LENGTH if name == verbs.REASON else verbs.TICKET_LENGTH
+    return ac.TextInput(
+        id=name,
+        label=label,
+        max_length=length,
+        is_multiline=True if name == verbs.REASON else None,
+        value=value or None,
+    )
+
+
+def _error(sheet: Sheet, refusal: Refusal | None) -> None:
+    if refusal is not None:
+        sheet.box("✕", "attention", refusal.reason.title, **refusal.facts)
+        sheet.say(refusal.reason.next_step, **refusal.facts)
+
+
+def _details(_: Words, person: Person) -> str:
+    parts = [plain(person.upn), plain(person.department or ""), f"…{person.oid[-_TAIL:]}"]
+    return " · ".join(part for part in parts if part)
+
+
+def _title(_: Words, person: Person) -> str:
+    return f"{plain(person.name)} · {_details(_, person)}"

@@ -1,0 +1,291 @@
+"""Pages to read: help, hi, whoami, show, history, lists of requests, explain.
+
+Knows: what each page is for. Must not know: how its rows were found. Rows of `show` and `whoami` are
+(key, text) with a slot's value or a key of `phrases.SHOW_KEYS`; rows of lists carry a change.
+"""
+
+from __future__ import annotations
+
+from typing import Final, assert_never
+
+from bot.domain import command as c
+from bot.domain.access import may
+from bot.domain.change import Change, OpKind
+from bot.domain.command_docs import COMMANDS
+from bot.domain.outcome import Page, PageKind, Row
+from bot.domain.people import Person, Reader, Role
+from bot.domain.phone import Slot
+from bot.domain.reasons import Reason
+
+from . import phrases
+from .foreign import plain
+from .refusals import code_line, run
+from .sheet import Button, Drawn, Sheet
+from .words import Words, msg
+
+MOST_ROWS: Final = 25
+MOST_BUTTONS: Final = 6
+_GROUPS: Final = (
+    (msg("Look"), (c.Show, c.History, c.OpenRequests)),
+    (msg("Change"), (c.SetPhone, c.RemovePhone, c.Repeat)),
+    (msg("Decide"), (c.Approvals, c.Approve, c.Reject)),
+    (msg("Follow"), (c.MyRequests, c.Status, c.Cancel)),
+    (msg("Ask me"), (c.Whoami, c.Explain)),
+)
+# Help shows the form's way for a change: then the number does not stand in the chat.
+_EXAMPLES: Final[dict[type[object], str]] = {
+    c.SetPhone: "set mobile for alice because lost phone INC1234",
+    c.RemovePhone: "remove office for alice because she moved",
+}
+
+
+def page(outcome: Page, reader: Reader, _: Words) -> Drawn:
+    """Any page, by its kind."""
+    match outcome.kind:
+        case PageKind.HELP:
+            return help_page(reader.roles, _)
+        case PageKind.HI:
+            return hi_page(reader.roles, _)
+        case PageKind.WHOAMI:
+            return _whoami(outcome, _)
+        case PageKind.SHOW:
+            return _show(outcome, reader, _)
+        case PageKind.HISTORY:
+            return _history(outcome, _)
+        case PageKind.MY_REQUESTS | PageKind.APPROVALS | PageKind.OPEN:
+            return _requests(outcome, _)
+        case PageKind.EXPLAIN:
+            return _explain(outcome.reason, _)
+    assert_never(outcome.kind)
+
+
+def help_page(roles: frozenset[Role], _: Words) -> Drawn:
+    """What these roles may run, with an example each."""
+    sheet = Sheet(_)
+    sheet.title(msg("What you can do here"))
+    docs = {doc.kind: doc for doc in COMMANDS}
+    for title, kinds in _GROUPS:
+        allowed = [docs[kind] for kind in kinds if kind in docs and may(kind, roles)]
+        if allowed:
+            sheet.heading(title)
+        for doc in allowed:
+            sheet.code(_EXAMPLES.get(doc.kind, doc.example))
+            sheet.quiet(doc.what, "None")
+    sheet.buttons(*_first_steps(roles, _))
+    sheet.quiet(
+        msg("Numbers are masked in everything I write. What you type stays in the chat: the form does not.")
+    )
+    return sheet.done()
+
+
+def hi_page(roles: frozenset[Role], _: Words) -> Drawn:
+    """The welcome: what this is, for whom, what next."""
+    sheet = Sheet(_)
+    sheet.title(msg("Hello, I change sign-in phones, safely"))
+    if may(c.SetPhone, roles):
+        sheet.say(msg("Tell me whose phone changes. I show you what will happen, ask who must approve, "
+                      "do it once, and tell everybody concerned."))  # fmt: skip
+        sheet.say(msg("Try `set mobile for alice because lost phone`: it opens the form."))
+    else:
+        sheet.say(msg("The helpdesk asks me to change the phone that somebody signs in with. "
+                      "I ask the right people to approve it, and tell the person concerned."))  # fmt: skip
+        sheet.say(msg("If a request needs your decision, I write to you here."))
+    sheet.buttons(*_first_steps(roles, _), run(_(msg("Help")), "help"))
+    sheet.quiet(msg("Or type `help`, `approvals` or `my requests`."))
+    return sheet.done()
+
+
+def _first_steps(roles: frozenset[Role], _: Words) -> list[Button]:
+    buttons = []
+    if may(c.SetPhone, roles):
+        buttons.append(run(_(msg("Change a phone")), "set mobile", style="positive"))
+    buttons.append(run(_(msg("Approvals")), "approvals"))
+    if may(c.SetPhone, roles):
+        buttons.append(run(_(msg("My requests")), "my requests"))
+    return buttons
+
+
+def _whoami(outcome: Page, _: Words) -> Drawn:
+    sheet = Sheet(_)
+    person = outcome.person
+    if person is not None:
+        sheet.title(msg("You are {name}"), name=person.name)
+        sheet.quiet("{upn}", "None", upn=person.upn)
+        sheet.quiet(msg("Object id {oid}"), "None", oid=person.oid)
+    else:
+        sheet.title(msg("This is how I see you"))
+    sheet.heading(msg("Your roles"))
+    for role in sorted(outcome.roles):
+        sheet.point(phrases.ROLES[role])
+    if not outcome.roles:
+        sheet.say(msg("None. You can still follow your own requests and decide what is addressed to you."))
+    _pairs(sheet, _, outcome.rows)
+    sheet.quiet(msg("Roles come from groups in Microsoft Entra and are looked up at every action."), "Medium")
+    return sheet.done()
+
+
+def _show(outcome: Page, reader: Reader, _: Words) -> Drawn:
+    sheet = Sheet(_)
+    person = outcome.person
+    if person is not None:
+        sheet.title(msg("Phones of {name}"), name=person.name)
+        sheet.quiet("{upn}", "None", upn=person.upn)
+        about = " · ".join(plain(part) for part in (person.job_title, person.department) if part)
+        if about:
+            sheet.quiet("{about}", "None", about=about)
+    phones = {row.cells[0]: row.cells[1] for row in outcome.rows if len(row.cells) > 1}
+    slots = [(_.slot(slot), phones.get(slot.value) or phones.get(slot.word, "")) for slot in Slot]
+    sheet.slots([(name, _("{n}", n=number) or _(msg("no number")), bool(number)) for name, number in slots])
+    if person is not None:
+        _standing(sheet, person)
+    known = {name for slot in Slot for name in (slot.value, slot.word)}
+    _pairs(sheet, _, tuple(row for row in outcome.rows if row.cells and row.cells[0] not in known))
+    if person is not None:
+        _show_buttons(sheet, _, person, reader)
+    return sheet.done()
+
+
+def _standing(sheet: Sheet, person: Person) -> None:
+    if not person.enabled:
+        sheet.box("⚠", "warning", msg("The account is disabled."))
+    if person.guest:
+        sheet.point(msg("Guest from another organisation."))
+    if person.synced:
+        sheet.point(msg("Account synchronised from the local directory."))
+
+
+def _show_buttons(sheet: Sheet, _: Words, person: Person, reader: Reader) -> None:
+    buttons = []
+    if may(c.SetPhone, reader.roles) and person.oid != reader.oid and person.enabled:
+        buttons.append(run(_(msg("Change a phone")), f"set mobile for {person.oid}", style="positive"))
+    if may(c.History, reader.roles):
+        buttons.append(run(_(msg("History")), f"history {person.oid}"))
+    sheet.buttons(*buttons)
+    if buttons:
+        sheet.quiet(msg("Or type `set mobile for {upn}` or `history {upn}`"), upn=person.upn)
+
+
+def _history(outcome: Page, _: Words) -> Drawn:
+    sheet = Sheet(_)
+    if outcome.person is not None:
+        sheet.title(msg("History of {name}"), name=outcome.person.name)
+        sheet.quiet("{upn}", "None", upn=outcome.person.upn)
+    else:
+        sheet.title(msg("History"))
+    shown = outcome.rows[:MOST_ROWS]
+    if shown:
+        lines = [_history_line(row, _) for row in shown]
+        sheet.table((_(msg("When")), _(msg("What")), _(msg("Result"))), lines)
+    else:
+        sheet.say(msg("There is no request in the history."))
+    _more(sheet, outcome, len(shown))
+    return sheet.done()
+
+
+def _history_line(row: Row, _: Words) -> tuple[str, str, str]:
+    when = _.when(row.at, year=True) if row.at else ""
+    if row.change is None:
+        what, result, *_rest = [*(plain(cell) for cell in row.cells), "", ""]
+        return when, what, result
+    change = row.change
+    glyph = phrases.STATES[change.state][0]
+    what = _(
+        msg("{what}, by {name} ({id})"),
+        what=_what(change, _),
+        name=change.requester.name,
+        id=change.printed_id,
+    )
+    return (
+        when or _.when(change.created_at, year=True),
+        what,
+        f"{glyph} {_(phrases.SHORT_STATES[change.state])}",
+    )
+
+
+def _requests(outcome: Page, _: Words) -> Drawn:
+    titles = {
+        PageKind.MY_REQUESTS: (msg("Your requests"), msg("You have made no request yet.")),
+        PageKind.APPROVALS: (msg("Waiting for your decision"), msg("Nothing waits for you.")),
+        PageKind.OPEN: (msg("Open requests"), msg("No request is open.")),
+    }
+    title, empty = titles[outcome.kind]
+    sheet = Sheet(_)
+    sheet.title(title)
+    shown = outcome.rows[:MOST_ROWS]
+    if not shown:
+        sheet.status("✓", empty, "good")
+    for n, row in enumerate(shown):
+        if row.change is not None:
+            _request(sheet, _, row.change, outcome.kind, n < MOST_BUTTONS)
+        else:
+            sheet.say(" · ".join(f"{{c{n}}}" for n in range(len(row.cells))), **_cells(row))
+    _more(sheet, outcome, len(shown))
+    if shown:
+        sheet.quiet(msg("Or type `status ID`, for example `status {id}`"), "Medium", id=_an_id(shown))
+    return sheet.done()
+
+
+def _request(sheet: Sheet, _: Words, change: Change, kind: PageKind, button: bool) -> None:
+    glyph, _word, _tone = phrases.STATES[change.state]
+    state = _(phrases.SHORT_STATES[change.state])
+    what = _what(change, _, of=True)
+    facts = {"id": change.printed_id, "state": f"{glyph} {state}", "name": change.requester.name}
+    if kind is PageKind.APPROVALS and change.expires_at:
+        message, facts["when"] = (
+            msg("{id} · asked by {name} · decide until {when}"),
+            _.when(change.expires_at),
+        )
+    elif kind is PageKind.OPEN:
+        message, facts["when"] = msg("{state} · {id} · {name} · {when}"), _.when(change.created_at)
+    else:
+        message, facts["when"] = msg("{state} · {id} · {when}"), _.when(change.created_at)
+    open_it = run(_(msg("Open")), f"status {change.printed_id}") if button else None
+    sheet.line(what, _(message, **facts), open_it)
+
+
+def _what(change: Change, _: Words, of: bool = False) -> str:
+    op = change.operations[0]
+    facts = {"slot": _.slot(op.slot), "after": op.after, "name": change.target.name}
+    if op.kind is OpKind.SET:
+        return _(msg("{name}: {slot} → {after}") if of else msg("{slot} → {after}"), **facts)
+    return _(msg("{name}: remove {slot}") if of else msg("remove {slot}"), **facts)
+
+
+def _explain(reason: Reason | None, _: Words) -> Drawn:
+    sheet = Sheet(_)
+    if reason is None:
+        sheet.title(msg("Explain a refusal"))
+        sheet.say(msg("Type `explain CODE`. Each refusal shows its code at the bottom."))
+        return sheet.done()
+    blanks = {fact: f"({fact.replace('_', ' ')})" for fact in reason.facts}
+    sheet.status("?", msg("What this refusal means"), "accent")
+    sheet.title(reason.title, **blanks)
+    sheet.heading(msg("Why"))
+    sheet.say(reason.why, **blanks)
+    sheet.heading(msg("What to do"))
+    sheet.say(reason.next_step, **blanks)
+    if reason.retryable:
+        sheet.say(msg("Trying again later may work."))
+    code_line(sheet, reason.code)
+    return sheet.done()
+
+
+def _pairs(sheet: Sheet, _: Words, rows: tuple[Row, ...]) -> None:
+    for row in rows[:MOST_ROWS]:
+        if len(row.cells) > 1:
+            key = row.cells[0]
+            sheet.pair(phrases.SHOW_KEYS.get(key, plain(key)), "{value}", value=row.cells[1])
+
+
+def _cells(row: Row) -> dict[str, str]:
+    return {f"c{n}": cell for n, cell in enumerate(row.cells)}
+
+
+def _more(sheet: Sheet, outcome: Page, shown: int) -> None:
+    left = outcome.more + len(outcome.rows) - shown
+    if left:
+        sheet.quiet(msg("{count} more are not shown."), "Medium", count=str(left))
+
+
+def _an_id(rows: tuple[Row, ...]) -> str:
+    return next((row.change.printed_id for row in rows if row.change), "R-7K2Q9M")

@@ -1,0 +1,146 @@
+"""The parts that cards of a change share: whose phone, before -> after, who decides, who voted, the id.
+
+Knows: how a `Change` reads in plain words. Must not know: outcomes, buttons, rights.
+"""
+
+from __future__ import annotations
+
+from bot.domain.change import TERMINAL, Asked, Asking, Change, Operation, OpKind, Verdict
+from bot.domain.outcome import Audience, View
+
+from . import phrases
+from .sheet import Sheet
+from .words import Words, msg
+
+
+def subject(sheet: Sheet, _: Words, change: Change, mine: bool = False) -> None:
+    """Whose phone, which one, and before -> after: the head of most cards."""
+    op = change.operations[0]
+    facts = {"slot": _.slot(op.slot), "name": change.target.name}
+    if mine:
+        sheet.title(
+            msg("New {slot} for you") if op.kind is OpKind.SET else msg("Your {slot} is to be removed"),
+            **facts,
+        )
+    else:
+        sheet.title(
+            msg("New {slot} for {name}") if op.kind is OpKind.SET else msg("Remove the {slot} of {name}"),
+            **facts,
+        )
+        sheet.quiet("{upn}", "None", upn=change.target.upn)
+    rows(sheet, _, change)
+
+
+def about(sheet: Sheet, _: Words, view: View) -> None:
+    """What the card is about, when its head says something else."""
+    change = view.change
+    mine = view.audience is Audience.TARGET
+    facts = {"slot": _.slot(change.slot), "name": change.target.name, "upn": change.target.upn}
+    sheet.heading(msg("Your {slot}") if mine else msg("The {slot} of {name}"), **facts)
+    if not mine:
+        sheet.quiet("{upn}", "None", upn=change.target.upn)
+    rows(sheet, _, change)
+    if view.audience is not Audience.REQUESTER:
+        sheet.pair(msg("Asked by"), "{name}", name=change.requester.name)
+    votes(sheet, _, change)
+    reference(sheet, view)
+
+
+def waiting(sheet: Sheet, _: Words, change: Change) -> None:
+    """Whom it waits for, since when, until when."""
+    step = change.step
+    asked = [a for a in step.asked if a.state is Asking.ASKED] if step else []
+    sheet.pair(msg("Waiting for"), "{names}", "Medium", names=_names(_, asked))
+    if change.submitted_at:
+        sheet.pair(msg("Since"), "{when}", when=_.when(change.submitted_at))
+    if change.expires_at:
+        sheet.pair(msg("Expires"), "{when}", when=_.when(change.expires_at))
+    votes(sheet, _, change)
+    _unreachable(sheet, _, change)
+
+
+def deciders(sheet: Sheet, _: Words, change: Change) -> None:
+    """Who will be asked when it is submitted, and who cannot be."""
+    if not change.steps:
+        sheet.say(msg("Nobody: the rule “{rule}” asks for no approval."), rule=change.rule)
+        return
+    for step in change.steps:
+        asked = [a for a in step.asked if a.state is Asking.ASKED]
+        if step.need > 1:
+            message = msg("{count} of {names}, by the rule “{rule}”.")
+        else:
+            message = msg("{names}, by the rule “{rule}”.")
+        sheet.say(message, names=_names(_, asked), count=str(step.need), rule=change.rule)
+    _unreachable(sheet, _, change)
+
+
+def votes(sheet: Sheet, _: Words, change: Change) -> None:
+    """What was decided so far, by whom and when."""
+    for vote in change.votes:
+        label = msg("Approved by") if vote.verdict is Verdict.APPROVE else msg("Rejected by")
+        facts = {"name": vote.person.name, "when": _.when(vote.at), "because": vote.because}
+        sheet.pair(label, msg("{name}, {when}: {because}") if vote.because else "{name}, {when}", **facts)
+
+
+def why(sheet: Sheet, change: Change) -> None:
+    """The reason and the ticket, as the requester wrote them."""
+    if change.reason:
+        sheet.pair(msg("Reason"), "{reason}", reason=change.reason)
+    if change.ticket:
+        sheet.pair(msg("Ticket"), "{ticket}", ticket=change.ticket)
+
+
+def reference(sheet: Sheet, view: View) -> None:
+    """The request id, and how to ask for it."""
+    if view.audience is Audience.TARGET:
+        sheet.quiet(msg("Reference: {id}"), id=view.change.printed_id)
+    elif view.change.state in TERMINAL:
+        sheet.quiet("{id}", id=view.change.printed_id)
+    else:
+        sheet.quiet(msg("{id} · to see how it stands type `status {id}`"), id=view.change.printed_id)
+
+
+def rows(sheet: Sheet, _: Words, change: Change) -> None:
+    """Before -> after of every operation of the plan."""
+    several = len(change.operations) > 1
+    none = _(msg("no number"))
+    sheet.before_after(
+        [
+            (_.slot(op.slot) if several else "", _("{n}", n=op.before) or none, _("{n}", n=op.after) or none)
+            for op in change.operations
+        ]
+    )
+
+
+def op_facts(_: Words, change: Change, op: Operation) -> dict[str, str]:
+    """The facts that sentences about one operation name."""
+    return {
+        "requester": change.requester.name,
+        "name": change.target.name,
+        "slot": _.slot(op.slot),
+        "before": op.before,
+        "after": op.after,
+    }
+
+
+def _unreachable(sheet: Sheet, _: Words, change: Change) -> None:
+    for step in change.steps:
+        others = [a for a in step.asked if a.state is Asking.ASKED and a.fallback]
+        for lost in (a for a in step.asked if a.state is Asking.UNREACHABLE):
+            facts = {"name": _named(_, lost), "why": _(phrases.CAUSES.get(lost.why, "{why}"), why=lost.why)}
+            if others:
+                message = msg("{name} cannot be asked ({why}). Asked instead: {names}.")
+            else:
+                message = msg("{name} cannot be asked ({why}).")
+            sheet.box("⚠", "warning", message, **facts, names=_names(_, others))
+        for missing in step.missing:
+            sheet.quiet(msg("Not asked: {missing}."), missing=missing)
+
+
+def _names(_: Words, asked: list[Asked]) -> str:
+    return _.listed([_named(_, each) for each in asked])
+
+
+def _named(_: Words, asked: Asked) -> str:
+    role = _(phrases.VIA.get(asked.via, "{via}"), via=asked.via)
+    return _(msg("{name} ({role})"), name=asked.person.name, role=role) if role else asked.person.name

@@ -1,0 +1,1 @@
+"""The Teams app package: template, icons, and what makes and checks them."""

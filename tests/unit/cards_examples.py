@@ -1,0 +1,214 @@
+"""Example outcomes, one of each kind and audience: what the card tests draw. Knows domain values only."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from bot.domain import outcome as o
+from bot.domain import reasons
+from bot.domain.change import (
+    Asked,
+    Asking,
+    Change,
+    Operation,
+    OpKind,
+    ResolvedStep,
+    State,
+    Verdict,
+    Vote,
+)
+from bot.domain.command import CardRef, History, RemovePhone, SetPhone, Show, Who, WhoKind
+from bot.domain.people import Person, PersonRef, Reader, Role, TargetKind
+from bot.domain.phone import Slot
+from bot.domain.policy import Action
+
+NOW = datetime(2026, 11, 23, 13, 5, tzinfo=UTC)
+CLEAR = "+1 415 867 5309"
+OLIVIA = Person("0b1c5a52-5f0e-4f0c-9a77-5d3c1b2f0a11", "Olivia Park", "olivia@contoso.com", department="IT")
+ALICE = Person(
+    "3f2504e0-4f89-41d3-9a0c-0305e82c3301",
+    "Alice Adams",
+    "alice@contoso.com",
+    department="Sales",
+    job_title="Account manager",
+)
+ALICE_2 = Person(
+    "77aa04e0-4f89-41d3-9a0c-0305e82cbeef", "Alice Adams", "alice.adams2@contoso.com", department="Legal"
+)
+MEGAN = Person("9d2504e0-4f89-41d3-9a0c-0305e82c77aa", "Megan Bowen", "megan@contoso.com")
+RAJ = Person("1e2504e0-4f89-41d3-9a0c-0305e82c12cc", "Raj Patel", "raj@contoso.com")
+OPERATOR = Reader(OLIVIA.oid, "en-GB", "Europe/Berlin", frozenset({Role.OPERATOR}))
+PLAIN_READER = Reader(MEGAN.oid, "en-US", "America/New_York")
+CARD = CardRef("7K2Q9M", "0123456789abcdef0123456789abcdef")
+
+
+def operation(**given: Any) -> Operation:
+    """A mobile replaced by another."""
+    first = Operation(1, OpKind.SET, Slot.MOBILE, "+1 •••••• 12", "+1 •••••• 09", "b" * 64, "a" * 64)
+    return replace(first, **given)
+
+
+def asked(person: Person, via: str = "manager-of-target", **given: Any) -> Asked:
+    return Asked(PersonRef.of(person), via, **given)
+
+
+def step(*people: Asked, **given: Any) -> ResolvedStep:
+    first = ResolvedStep(1, 1, ("manager-of-target",), ("role:approver",), False, people or (asked(MEGAN),))
+    return replace(first, **given)
+
+
+def change(**given: Any) -> Change:
+    """Olivia's request to change Alice's mobile, waiting for Megan."""
+    first = Change(
+        id="7K2Q9M",
+        tenant_id="t",
+        origin="teams",
+        action=Action.SET,
+        requester=PersonRef.of(OLIVIA),
+        target=PersonRef.of(ALICE),
+        target_kind=TargetKind.ORDINARY,
+        operations=(operation(),),
+        reason="lost phone, identity checked by badge photo",
+        ticket="INC1234",
+        rule="ordinary change",
+        policy_hash="p",
+        content_hash="v1:4f3a" + "0" * 60,
+        correlation_id="c",
+        state=State.PENDING,
+        row_version=2,
+        created_at=NOW,
+        expire_minutes=1440,
+        execute_minutes=240,
+        steps=(step(),),
+        submitted_at=NOW + timedelta(minutes=2),
+        expires_at=NOW + timedelta(minutes=1442),
+    )
+    return replace(first, **given)
+
+
+def vote(verdict: Verdict = Verdict.APPROVE, because: str = "") -> Vote:
+    at = NOW + timedelta(minutes=9)
+    return Vote(1, PersonRef.of(MEGAN), verdict, at, "v1:x", "manager-of-target", because)
+
+
+def view(audience: o.Audience = o.Audience.REQUESTER, /, **given: Any) -> o.View:
+    """A view with the buttons that audience usually has; `change=` and the `may_` flags can be given."""
+    flags = {
+        "may_vote": audience is o.Audience.APPROVER,
+        "may_cancel": audience is o.Audience.REQUESTER,
+    }
+    return o.View(**{"change": change(), "audience": audience, "card": CARD, **flags, **given})
+
+
+def done(state: State = State.APPLIED, **given: Any) -> Change:
+    return change(state=state, votes=(vote(),), ended_at=NOW + timedelta(minutes=10), **given)
+
+
+def preview() -> o.Preview:
+    lost = asked(MEGAN, state=Asking.UNREACHABLE, why="not-installed")
+    waiting = change(
+        state=State.PREVIEWED,
+        submitted_at=None,
+        expires_at=NOW + timedelta(minutes=60),
+        steps=(step(lost, asked(RAJ, "role:approver", fallback=True)),),
+    )
+    effects = (
+        o.Effect("replaces"),
+        o.Effect("sms-sign-in"),
+        o.Effect("target-told", (("name", "Alice Adams"),)),
+    )
+    return o.Preview(view(change=waiting, may_submit=True), effects, CLEAR)
+
+
+def rejected() -> o.Refused:
+    because = "the caller could not say who their manager is"
+    no = reasons.REJECTED.refuse(id="R-7K2Q9M-4F3A", name="Megan Bowen", because=because)
+    ended = change(state=State.REJECTED, ending=no, votes=(vote(Verdict.REJECT, because),))
+    return o.Refused((no,), view(change=ended, may_cancel=False))
+
+
+def several_refusals() -> o.Refused:
+    return o.Refused(
+        (
+            reasons.PROTECTED.refuse(name="Alice Adams", facts="Global Reader role, break-glass list"),
+            reasons.NUMBER_LINE_TYPE.refuse(slot="mobile", kind="premium rate", allowed="mobile"),
+        )
+    )
+
+
+def wrong_form() -> o.Form:
+    filled = SetPhone(
+        Who(WhoKind.NAME, "alice"), Slot.MOBILE, "0415 867 5309", "lost phone", "INC1234", from_form=True
+    )
+    errors = (("number", reasons.NUMBER_NEEDS_COUNTRY.refuse(example="+1 206 555 0100")),)
+    return o.Form(filled, errors, ALICE)
+
+
+def rows(kind: o.PageKind) -> tuple[o.Row, ...]:
+    removal = change(
+        id="M4XQ2Z",
+        target=PersonRef.of(RAJ),
+        operations=(operation(kind=OpKind.REMOVE, slot=Slot.OFFICE, after=""),),
+        state=State.APPLIED if kind is not o.PageKind.APPROVALS else State.PENDING,
+    )
+    return (o.Row(change=change(), at=NOW), o.Row(change=removal, at=NOW - timedelta(days=400)))
+
+
+def pages() -> dict[str, o.Page]:
+    kinds = o.PageKind
+    phones = (
+        o.Row(("mobile", "+1 •••••• 12")),
+        o.Row(("office", "+49 •••••• 77")),
+        o.Row(("default", "text message to the mobile")),
+    )
+    lists = {
+        f"page-{kind.value}": o.Page(kind, rows(kind), more=3 if kind is kinds.HISTORY else 0)
+        for kind in (kinds.HISTORY, kinds.MY_REQUESTS, kinds.APPROVALS, kinds.OPEN)
+    }
+    return {
+        "page-help": o.Page(kinds.HELP),
+        "page-hi": o.Page(kinds.HI),
+        "page-whoami": o.Page(kinds.WHOAMI, person=OLIVIA, roles=frozenset({Role.OPERATOR, Role.AUDITOR})),
+        "page-show": o.Page(kinds.SHOW, phones, person=ALICE),
+        "page-explain": o.Page(kinds.EXPLAIN, reason=reasons.PROTECTED),
+        "page-empty": o.Page(kinds.APPROVALS),
+        **{name: replace(page, person=ALICE if "history" in name else None) for name, page in lists.items()},
+    }
+
+
+def every() -> dict[str, tuple[o.Outcome, Reader]]:
+    """Name -> (outcome, reader): each kind of outcome, each audience where it matters."""
+    a = o.Audience
+    stale = reasons.CARD_STALE.refuse(id="R-7K2Q9M-4F3A")
+    failure = reasons.DIRECTORY_DENIED.refuse(code="accessDenied", request_id=ALICE_2.oid)
+    unsure = change(state=State.UNCONFIRMED, votes=(vote(),), due_at=NOW + timedelta(minutes=12))
+    outcomes: dict[str, o.Outcome] = {
+        "preview": preview(),
+        "preview-later": replace(preview(), in_full=None),
+        "waiting-approver": o.AwaitingApproval(view(a.APPROVER)),
+        "waiting-approver-stale": o.AwaitingApproval(view(a.APPROVER), stale),
+        "waiting-requester": o.AwaitingApproval(view(a.REQUESTER)),
+        "waiting-target": o.AwaitingApproval(view(a.TARGET)),
+        "waiting-onlooker": o.AwaitingApproval(view(a.ONLOOKER)),
+        "working": o.Working(view(change=change(state=State.APPLYING, votes=(vote(),)), may_cancel=False)),
+        "working-reading": o.Working(),
+        "applied": o.Applied(view(change=done(notes=("sms-not-unique",)), may_cancel=False)),
+        "applied-target": o.Applied(view(a.TARGET, change=done())),
+        "already-so": o.AlreadySo(ALICE, Slot.MOBILE, "+1 •••••• 09"),
+        "refused-unknown": o.Refused((reasons.UNKNOWN_COMMAND.refuse(suggestion=""),), nearest="my requests"),
+        "refused-several": several_refusals(),
+        "refused-rejected": rejected(),
+        "failed": o.Failed(failure, view(change=done(State.FAILED), may_cancel=False)),
+        "unconfirmed": o.Unconfirmed(view(change=unsure, may_cancel=False)),
+        "choice-show": o.Choice((ALICE, ALICE_2), Show(Who(WhoKind.NAME, "alice"))),
+        "choice-history": o.Choice((ALICE, ALICE_2), History(Who(WhoKind.NAME, "alice"))),
+        "choice-set": o.Choice((ALICE, ALICE_2), SetPhone(Who(WhoKind.NAME, "alice"), Slot.MOBILE, CLEAR)),
+        "form-set": o.Form(SetPhone(Who(WhoKind.NAME, "alice"), reason="lost phone")),
+        "form-set-wrong": wrong_form(),
+        "form-remove": o.Form(RemovePhone(None, Slot.OFFICE), (), ALICE),
+        **pages(),
+    }
+    quiet = {"waiting-approver", "waiting-approver-stale", "waiting-target", "applied-target"}
+    return {name: (each, PLAIN_READER if name in quiet else OPERATOR) for name, each in outcomes.items()}
