@@ -29,9 +29,7 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] = os.envi
         return run(arguments, environ)
     except Refused as refused:
         count = len(refused.problems)
-        print(
-            f"Refused: {count} {'problem' if count == 1 else 'problems'} to mend first.", file=sys.stderr
-        )
+        print(f"Refused: {count} {'problem' if count == 1 else 'problems'} to mend first.", file=sys.stderr)
         for problem in refused.problems:
             print(f"- {problem}", file=sys.stderr)
         return CONFIG

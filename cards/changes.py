@@ -69,7 +69,6 @@ def preview(outcome: Preview, _: Words) -> Drawn:
         )
     for effect in outcome.effects:
         _effect(sheet, effect)
-    sheet.heading(msg("Who decides"))
     deciders(sheet, _, change)
     _told(sheet, change)
     title = msg("Submit for approval") if change.steps else msg("Submit")
@@ -194,7 +193,7 @@ def _for_approver(sheet: Sheet, _: Words, view: View) -> None:
         sheet.say(_ASKED[each.kind, bool(each.before)], **op_facts(_, change, each))
     for note in change.notes:
         sheet.box("⚠", "warning", phrases.NOTES.get(note, "{note}"), note=note)
-    sheet.pair(msg("Reason"), "{reason}", "Medium", reason=change.reason or _(msg("none given")))
+    sheet.pair(msg("Reason"), "{reason}", reason=change.reason or _(msg("none given")))
     if change.ticket:
         sheet.pair(msg("Ticket"), "{ticket}", ticket=change.ticket)
     sheet.pair(msg("Person"), "{upn}", upn=change.target.upn)

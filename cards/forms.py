@@ -25,6 +25,7 @@ from .words import Words, msg
 
 PEOPLE: Final = "graph.microsoft.com/users"
 MOST_BUTTONS: Final = 6
+BUTTON_NAME: Final = 24
 _TAIL = 4
 
 
@@ -33,6 +34,9 @@ def form(outcome: Form, _: Words) -> Drawn:
     sheet = _head(outcome.filled, _, bool(outcome.errors))
     errors = dict(outcome.errors)
     sheet.raw(_picker(_, outcome))
+    if outcome.target is not None:
+        facts = {"name": outcome.target.name, "details": _details(_, outcome.target)}
+        sheet.quiet(msg("Found: {name} · {details}"), "None", **facts)
     _error(sheet, errors.pop(verbs.WHO, None))
     _rest(sheet, _, outcome.filled, errors)
     return sheet.done()
@@ -65,7 +69,11 @@ def _look(people: tuple[Person, ...], verb: str, _: Words) -> Drawn:
     sheet.title(msg("{count} people match"), count=str(len(people)))
     for person in people[:MOST_BUTTONS]:
         name = plain(person.name)
-        title = _(msg("Show {name}") if verb == "show" else msg("History of {name}"), name=name)
+        title = _(
+            msg("Show {name} {tail}") if verb == "show" else msg("History of {name} {tail}"),
+            name=plain(name, BUTTON_NAME),
+            tail=_tail(person),
+        )
         button = Button(title, verbs.CHOOSE, verbs.choose_data(verb, person.oid))
         sheet.say("{name}", "Medium", name=name)
         sheet.quiet("{details}", "None", details=_details(_, person))
@@ -121,8 +129,8 @@ def _rest(sheet: Sheet, _: Words, filled: SetPhone | RemovePhone, errors: dict[s
     for error in errors.values():
         _error(sheet, error)
     verb = verbs.FORM_SET if is_set else verbs.FORM_REMOVE
-    sheet.buttons(Button(_(msg("Check it")), verb, verbs.form_data(), style="positive", inputs=True))
-    sheet.quiet(msg("You see a preview first; nothing is sent before you say so."))
+    sheet.buttons(Button(_(msg("Show the preview")), verb, verbs.form_data(), style="positive", inputs=True))
+    sheet.quiet(msg("Nothing is sent before you submit the preview."))
     if is_set:
         sheet.quiet(
             msg("Or type `set SLOT for WHO to NUMBER because WHY`. What you type stays in this chat; "
@@ -173,13 +181,17 @@ def _text(name: str, label: str, value: str) -> ac.TextInput:
 
 def _error(sheet: Sheet, refusal: Refusal | None) -> None:
     if refusal is not None:
-        sheet.box("✕", "attention", refusal.reason.title, **refusal.facts)
-        sheet.say(refusal.reason.next_step, **refusal.facts)
+        sheet.error(refusal)
 
 
 def _details(_: Words, person: Person) -> str:
-    parts = [plain(person.upn), plain(person.department or ""), f"…{person.oid[-_TAIL:]}"]
+    parts = [plain(person.upn), plain(person.department or ""), _tail(person)]
     return " · ".join(part for part in parts if part)
+
+
+def _tail(person: Person) -> str:
+    """The end of the object id tells two people of one name apart."""
+    return f"…{person.oid[-_TAIL:]}"
 
 
 def _title(_: Words, person: Person) -> str:

@@ -19,7 +19,7 @@ from bot.domain.reasons import Reason
 
 from . import phrases
 from .foreign import plain
-from .refusals import code_line, run
+from .refusals import run
 from .sheet import Button, Drawn, Sheet
 from .words import Words, msg
 
@@ -32,10 +32,23 @@ _GROUPS: Final = (
     (msg("Follow"), (c.MyRequests, c.Status, c.Cancel)),
     (msg("Ask me"), (c.Whoami, c.Explain)),
 )
-# Help shows the form's way for a change: then the number does not stand in the chat.
-_EXAMPLES: Final[dict[type[object], str]] = {
-    c.SetPhone: "set mobile for alice because lost phone INC1234",
-    c.RemovePhone: "remove office for alice because she moved",
+# What help says, where the documentation of a command is too long for a phone. A change is shown by the
+# form's way, so that the number does not stand in the chat.
+_SHORT: Final[dict[type[object], tuple[str, str]]] = {
+    c.Show: ("show alice@contoso.com", msg("the registered phones, masked")),
+    c.History: ("history alice@contoso.com", msg("past requests")),
+    c.OpenRequests: ("open", msg("all open requests")),
+    c.SetPhone: ("set mobile for alice because lost phone INC1234", msg("opens the form, then a preview")),
+    c.RemovePhone: ("remove office for alice because she moved", msg("shows a preview")),
+    c.Repeat: ("repeat R-7K2Q9M", msg("the same again, as a new request")),
+    c.Approvals: ("approvals", msg("what waits for you")),
+    c.Approve: ("approve R-7K2Q9M-4F3A", msg("say yes to exactly that request")),
+    c.Reject: ("reject R-7K2Q9M-4F3A because not verified", msg("say no, and why")),
+    c.MyRequests: ("my requests", msg("what you asked for")),
+    c.Status: ("status R-7K2Q9M", msg("how a request stands")),
+    c.Cancel: ("cancel R-7K2Q9M", msg("take back your own request")),
+    c.Whoami: ("whoami", msg("your account and your roles, as I see them")),
+    c.Explain: ("explain policy.protected", msg("what the code of a refusal means")),
 }
 
 
@@ -69,8 +82,7 @@ def help_page(roles: frozenset[Role], _: Words) -> Drawn:
         if allowed:
             sheet.heading(title)
         for doc in allowed:
-            sheet.code(_EXAMPLES.get(doc.kind, doc.example))
-            sheet.quiet(doc.what, "None")
+            sheet.command(*_SHORT.get(doc.kind, (doc.example, doc.what)))
     sheet.buttons(*_first_steps(roles, _))
     sheet.quiet(
         msg("Numbers are masked in everything I write. What you type stays in the chat: the form does not.")
@@ -232,7 +244,7 @@ def _request(sheet: Sheet, _: Words, change: Change, kind: PageKind, button: boo
     facts = {"id": change.printed_id, "state": f"{glyph} {state}", "name": change.requester.name}
     if kind is PageKind.APPROVALS and change.expires_at:
         message, facts["when"] = (
-            msg("{id} · asked by {name} · decide until {when}"),
+            msg("{name} asks · until {when} · {id}"),
             _.when(change.expires_at),
         )
     elif kind is PageKind.OPEN:
@@ -257,7 +269,7 @@ def _explain(reason: Reason | None, _: Words) -> Drawn:
         sheet.title(msg("Explain a refusal"))
         sheet.say(msg("Type `explain CODE`. Each refusal shows its code at the bottom."))
         return sheet.done()
-    blanks = {fact: f"({fact.replace('_', ' ')})" for fact in reason.facts}
+    blanks = {fact: f"‹{fact.replace('_', ' ')}›" for fact in reason.facts}
     sheet.status("?", msg("What this refusal means"), "accent")
     sheet.title(reason.title, **blanks)
     sheet.heading(msg("Why"))
@@ -266,7 +278,7 @@ def _explain(reason: Reason | None, _: Words) -> Drawn:
     sheet.say(reason.next_step, **blanks)
     if reason.retryable:
         sheet.say(msg("Trying again later may work."))
-    code_line(sheet, reason.code)
+    sheet.quiet(msg("Code {code}"), "Medium", code=reason.code)
     return sheet.done()
 
 
@@ -274,7 +286,7 @@ def _pairs(sheet: Sheet, _: Words, rows: tuple[Row, ...]) -> None:
     for row in rows[:MOST_ROWS]:
         if len(row.cells) > 1:
             key = row.cells[0]
-            sheet.pair(phrases.SHOW_KEYS.get(key, plain(key)), "{value}", value=row.cells[1])
+            sheet.pair(phrases.SHOW_KEYS.get(key, "{key}"), "{value}", key=key, value=row.cells[1])
 
 
 def _cells(row: Row) -> dict[str, str]:

@@ -98,7 +98,7 @@ EFFECTS: Final[dict[str, str]] = {
     "new-number-unseen": msg("The new number is checked for its form only; I cannot see who holds it."),
 }
 NOTES: Final[dict[str, str]] = {
-    "sms-not-unique": msg("The number is saved. Another account uses it for SMS sign-in, so here it is none."),
+    "sms-not-unique": msg("Saved. For SMS sign-in the number belongs to another account, not to this one."),
     "sms-ready": msg("Microsoft Entra made this number a sign-in name as well (SMS sign-in)."),
     "default-moved": msg("The default sign-in method moved; check it with the person."),
     "default-unreadable": msg("I cannot read which sign-in method is the default."),

@@ -17,7 +17,7 @@ from .words import Words, msg
 def reason_lines(sheet: Sheet, refusal: Refusal) -> None:
     """Why, and what to do next."""
     sheet.say(refusal.reason.why, **refusal.facts)
-    sheet.say(refusal.reason.next_step, "Default", **refusal.facts)
+    sheet.pair(msg("What to do"), refusal.reason.next_step, **refusal.facts)
 
 
 def code_line(sheet: Sheet, *codes: str) -> None:

@@ -16,6 +16,7 @@ from typing import Any, Final, Literal
 import microsoft_teams.cards as ac
 
 from bot.domain.command import CardRef
+from bot.domain.reasons import Refusal
 
 from . import verbs
 from .words import Run, Words, msg
@@ -25,8 +26,8 @@ Style = Literal["default", "positive", "destructive"]
 Spacing = Literal["None", "Small", "Default", "Medium", "Large"]
 Tone = Literal["emphasis", "accent", "good", "attention", "warning"]
 TEXT_LIMIT: Final = 999
-_COLOURS: Final[dict[str, Literal["Accent", "Good", "Warning", "Attention", "Default"]]] = {
-    "good": "Good", "attention": "Attention", "warning": "Warning", "accent": "Accent",
+_COLOURS: Final[dict[str, Literal["Accent", "Good", "Attention"]]] = {
+    "good": "Good", "attention": "Attention", "accent": "Accent",
 }  # fmt: skip
 
 
@@ -78,33 +79,31 @@ class Sheet:
         self._ = words
         self._body: list[ac.CardElement] = []
         self._twin: list[str] = []
+        self._in_pairs = False
 
     def status(self, glyph: str, word: str, tone: Tone = "emphasis") -> None:
-        """The state in one word, with a glyph, so that colour is never the only sign."""
-        text = f"{glyph} {self._(word)}"
-        self._body.append(
-            ac.TextBlock(
-                text=text, size="Small", weight="Bolder", color=_COLOURS.get(tone), wrap=True, spacing="None"
-            )
+        """The state in one word. Only the glyph is coloured: coloured words are hard to read on white."""
+        text = self._(word)
+        sign: ac.CardElement = ac.TextRun(
+            text=f"{glyph}  ", size="Small", weight="Bolder", color=_COLOURS.get(tone)
         )
-        self._twin.append(text)
+        state: ac.CardElement = ac.TextRun(text=text, size="Small", weight="Bolder")
+        self._put(ac.RichTextBlock(inlines=[sign, state], spacing="None"), f"{glyph} {text}")
 
     def title(self, message: str, /, **facts: str) -> None:
         text = self._(message, **facts)
-        self._body.append(
+        self._put(
             ac.TextBlock(
                 text=text, size="Large", weight="Bolder", style="heading", wrap=True, spacing="Small"
-            )
+            ),
+            text,
         )
-        self._twin.append(text)
 
     def heading(self, message: str, /, **facts: str) -> None:
         """A smaller heading inside the card."""
         text = self._(message, **facts)
-        self._body.append(
-            ac.TextBlock(text=text, weight="Bolder", style="heading", wrap=True, spacing="Medium")
-        )
-        self._twin.append(text)
+        block = ac.TextBlock(text=text, weight="Bolder", style="heading", wrap=True, spacing="Medium")
+        self._put(block, text)
 
     def say(self, message: str, spacing: Spacing = "Small", /, **facts: str) -> None:
         """A sentence; its facts stand out."""
@@ -114,65 +113,73 @@ class Sheet:
         """A sentence in small, subtle letters: how to type it, ids, codes."""
         self._add(self._.runs(message, **facts), spacing=spacing, quiet=True)
 
-    def point(self, message: str, /, **facts: str) -> None:
+    def point(self, message: str, glyph: str = "•", /, **facts: str) -> None:
         """One item of a short list of sentences."""
-        self._add([Run("•  "), *self._.runs(message, **facts)], spacing="Small")
+        self._add([Run(f"{glyph}  "), *self._.runs(message, **facts)], spacing="Small")
 
-    def pair(self, label: str, message: str, spacing: Spacing = "Small", /, **facts: str) -> None:
-        """`Reason: lost phone` on one line, because two columns do not fit on a phone."""
-        name = self._(msg("{label}: "), label=self._(label))
+    def pair(self, label: str, message: str, /, **facts: str) -> None:
+        """`Reason: lost phone` on one line, because two columns do not fit on a phone. Pairs stand close."""
+        name = self._(msg("{label}: "), label=self._(label, **facts))
         value = self._.runs(message, **facts)
         start: ac.CardElement = ac.TextRun(text=name, is_subtle=True)
         line = [start, *(_run(Run(run.text, code=run.code)) for run in value)]
-        self._body.append(ac.RichTextBlock(inlines=line, spacing=spacing))
-        self._twin.append(name + "".join(run.text for run in value))
+        block = ac.RichTextBlock(inlines=line, spacing="None" if self._in_pairs else "Medium")
+        self._put(block, name + "".join(run.text for run in value))
+        self._in_pairs = True
 
     def box(self, glyph: str, tone: Tone, message: str, /, **facts: str) -> None:
-        """A sentence that must not be missed, on a coloured ground and with a glyph."""
-        runs = [Run(f"{glyph}  "), *self._.runs(message, **facts)]
-        block = ac.RichTextBlock(inlines=[_run(run) for run in runs])
-        self._body.append(ac.Container(style=tone, rounded_corners=True, spacing="Medium", items=[block]))
-        self._twin.append("".join(run.text for run in runs))
+        """A sentence that must not be missed, set apart and with a glyph.
 
-    def before_after(self, rows: Sequence[tuple[str, str, str]]) -> None:
-        """(label, before, after), all masked by the caller: the change at one glance."""
+        On the calm ground of all boxes: the coloured grounds are too bright on dark clients.
+        """
+        runs = self._.runs(message, **facts)
+        strong = tone == "attention"
+        sign: ac.CardElement = ac.TextRun(text=f"{glyph}  ", weight="Bolder", color=_COLOURS.get(tone))
+        inlines = [sign, *(_run(Run(run.text, run.strong or strong, run.code)) for run in runs)]
+        self._put(_boxed([ac.RichTextBlock(inlines=inlines)]), f"{glyph}  " + _text(runs))
+
+    def error(self, refusal: Refusal) -> None:
+        """What is wrong with the field above, and what to type instead."""
+        title = self._("✕  {title}", title=self._(refusal.reason.title, **refusal.facts))
+        block = ac.TextBlock(text=title, size="Small", weight="Bolder", color="Attention", wrap=True)
+        self._put(block, title)
+        self.quiet(refusal.reason.next_step, "None", **refusal.facts)
+
+    def before_after(self, rows: Sequence[tuple[str, str, str]], was: str, to: str) -> None:
+        """(label, before, after), all masked by the caller: the change at one glance. was, to: headings."""
         items: list[ac.CardElement] = []
         for label, before, after in rows:
             if label:
                 items.append(ac.TextBlock(text=label, size="Small", weight="Bolder", wrap=True))
-            items.append(_arrow(self._(msg("Now")), before, self._(msg("New")), after))
-            self._twin.append(f"{label + ': ' if label else ''}{before} → {after}")
-        self._body.append(ac.Container(style="emphasis", rounded_corners=True, spacing="Medium", items=items))
+            items.append(_arrow(self._(was), before, self._(to), after))
+        twin = [f"{label + ': ' if label else ''}{before} → {after}" for label, before, after in rows]
+        self._put(_boxed(items), "\n".join(twin))
 
     def secret(self, above: str, number: str, below: str, /, **facts: str) -> None:
         """A number in full, between two sentences. The twin does not have it."""
         items: list[ac.CardElement] = [
-            ac.TextBlock(text=self._(above), wrap=True, size="Small", weight="Bolder"),
-            ac.RichTextBlock(
-                spacing="Small",
-                inlines=[_shout(number)],
-            ),
+            ac.TextBlock(text=self._(above), wrap=True, size="Small", weight="Bolder", color="Accent"),
+            ac.RichTextBlock(spacing="Small", inlines=[_shout(number)]),
             ac.TextBlock(text=self._(below, **facts), wrap=True, size="Small", spacing="Small"),
         ]
-        self._body.append(ac.Container(style="accent", rounded_corners=True, spacing="Medium", items=items))
+        self._put(_boxed(items), "")
 
-    def code(self, line: str) -> None:
-        """A line that can be typed as it stands."""
-        self._add([Run(line, code=True)], spacing="Small")
+    def command(self, line: str, message: str) -> None:
+        """A line that can be typed as it stands, and what it does, in small letters behind it."""
+        what = self._(message)
+        inlines = [_run(Run(line, code=True)), _run(Run(f"  {what}"), quiet=True)]
+        self._put(ac.RichTextBlock(inlines=inlines, spacing="Small"), f"{line}: {what}")
 
     def slots(self, rows: Sequence[tuple[str, str, bool]]) -> None:
         """(phone, masked number, filled): what is registered, one row each."""
-        sides = []
+        sides: list[ac.CardElement] = []
         for name, number, filled in rows:
             weight: Literal["Bolder"] | None = "Bolder" if filled else None
             left = ac.TextBlock(text=name, wrap=True)
             right = ac.TextBlock(text=number, wrap=True, weight=weight, is_subtle=None if filled else True)
             columns = [ac.Column(width="stretch", items=[left]), ac.Column(width="stretch", items=[right])]
             sides.append(ac.ColumnSet(columns=columns, spacing="Small"))
-            self._twin.append(f"{name}: {number}")
-        self._body.append(
-            ac.Container(style="emphasis", rounded_corners=True, spacing="Medium", items=list(sides))
-        )
+        self._put(_boxed(sides), "\n".join(f"{name}: {number}" for name, number, _filled in rows))
 
     def line(self, what: str, meta: str, button: Button | None) -> None:
         """One row of a list: what it is, small facts below, a button to its right."""
@@ -189,8 +196,7 @@ class Sheet:
                     items=[ac.ActionSet(actions=[button.action()])],
                 )
             )
-        self._body.append(ac.ColumnSet(columns=columns, spacing="Medium", separator=True))
-        self._twin.append(f"{what} ({meta})")
+        self._put(ac.ColumnSet(columns=columns, spacing="Medium", separator=True), f"{what} ({meta})")
 
     def table(self, heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
         """A table with a header row; at most three columns, because phones do not scroll sideways."""
@@ -200,27 +206,23 @@ class Sheet:
             blocks = [ac.TextBlock(text=text, wrap=True, size="Small", weight=weight) for text in texts]
             return ac.TableRow(cells=[ac.TableCell(items=[block]) for block in blocks])
 
-        self._body.append(
-            ac.Table(
-                first_row_as_headers=True,
-                show_grid_lines=False,
-                columns=[ac.ColumnDefinition(width=width) for width in (3, 4, 3)],
-                rows=[cells(heads, True), *(cells(row, False) for row in rows)],
-                spacing="Medium",
-            )
+        table = ac.Table(
+            first_row_as_headers=True,
+            show_grid_lines=False,
+            columns=[ac.ColumnDefinition(width=width) for width in (3, 4, 3)],
+            rows=[cells(heads, True), *(cells(row, False) for row in rows)],
+            spacing="Medium",
         )
-        self._twin.extend(" | ".join(row) for row in rows)
+        self._put(table, "\n".join(" | ".join(row) for row in rows))
 
     def raw(self, element: ac.CardElement, twin: str = "") -> None:
         """An element that only one card has. twin: its words."""
-        self._body.append(element)
-        if twin:
-            self._twin.append(twin)
+        self._put(element, twin)
 
     def buttons(self, *buttons: Button | ac.Action) -> None:
         actions = [b.action() if isinstance(b, Button) else b for b in buttons]
         if actions:
-            self._body.append(ac.ActionSet(actions=actions, spacing="Medium"))
+            self._put(ac.ActionSet(actions=actions, spacing="Medium"), "")
 
     def done(self, refresh: CardRef | None = None) -> Drawn:
         """The card as JSON. refresh: which request the Refresh entry of the card's menu asks about."""
@@ -239,8 +241,22 @@ class Sheet:
         return Drawn(_whole(card.model_dump(exclude_none=True)), text)
 
     def _add(self, runs: list[Run], spacing: Spacing, quiet: bool = False) -> None:
-        self._body.append(ac.RichTextBlock(inlines=[_run(run, quiet) for run in runs], spacing=spacing))
-        self._twin.append("".join(run.text for run in runs))
+        block = ac.RichTextBlock(inlines=[_run(run, quiet) for run in runs], spacing=spacing)
+        self._put(block, _text(runs))
+
+    def _put(self, element: ac.CardElement, twin: str) -> None:
+        self._body.append(element)
+        self._in_pairs = False
+        if twin:
+            self._twin.append(twin)
+
+
+def _boxed(items: list[ac.CardElement]) -> ac.Container:
+    return ac.Container(style="emphasis", rounded_corners=True, spacing="Medium", items=items)
+
+
+def _text(runs: Sequence[Run]) -> str:
+    return "".join(run.text for run in runs)
 
 
 def _run(run: Run, quiet: bool = False) -> ac.CardElement:
@@ -254,7 +270,7 @@ def _run(run: Run, quiet: bool = False) -> ac.CardElement:
 
 
 def _shout(text: str) -> ac.CardElement:
-    return ac.TextRun(text=text, size="ExtraLarge", weight="Bolder", font_type="Monospace")
+    return ac.TextRun(text=text, size="Large", weight="Bolder", font_type="Monospace")
 
 
 def _arrow(was_label: str, was: str, to_label: str, to: str) -> ac.ColumnSet:

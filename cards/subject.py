@@ -5,12 +5,19 @@ Knows: how a `Change` reads in plain words. Must not know: outcomes, buttons, ri
 
 from __future__ import annotations
 
-from bot.domain.change import TERMINAL, Asked, Asking, Change, Operation, OpKind, Verdict
+from typing import Final
+
+from bot.domain.change import TERMINAL, Asked, Asking, Change, Operation, OpKind, State, Verdict
 from bot.domain.outcome import Audience, View
 
 from . import phrases
 from .sheet import Sheet
 from .words import Words, msg
+
+_HEADINGS: Final = {
+    State.APPLIED: (msg("Before"), msg("Now")),
+    **dict.fromkeys(TERMINAL - {State.APPLIED}, (msg("Before"), msg("Asked for"))),
+}
 
 
 def subject(sheet: Sheet, _: Words, change: Change, mine: bool = False) -> None:
@@ -42,7 +49,8 @@ def about(sheet: Sheet, _: Words, view: View) -> None:
     rows(sheet, _, change)
     if view.audience is not Audience.REQUESTER:
         sheet.pair(msg("Asked by"), "{name}", name=change.requester.name)
-    votes(sheet, _, change)
+    if change.state is not State.REJECTED:  # then the refusal itself says by whom and why
+        votes(sheet, _, change)
     reference(sheet, view)
 
 
@@ -50,7 +58,7 @@ def waiting(sheet: Sheet, _: Words, change: Change) -> None:
     """Whom it waits for, since when, until when."""
     step = change.step
     asked = [a for a in step.asked if a.state is Asking.ASKED] if step else []
-    sheet.pair(msg("Waiting for"), "{names}", "Medium", names=_names(_, asked))
+    sheet.pair(msg("Waiting for"), "{names}", names=_names(_, asked))
     if change.submitted_at:
         sheet.pair(msg("Since"), "{when}", when=_.when(change.submitted_at))
     if change.expires_at:
@@ -66,11 +74,9 @@ def deciders(sheet: Sheet, _: Words, change: Change) -> None:
         return
     for step in change.steps:
         asked = [a for a in step.asked if a.state is Asking.ASKED]
-        if step.need > 1:
-            message = msg("{count} of {names}, by the rule “{rule}”.")
-        else:
-            message = msg("{names}, by the rule “{rule}”.")
-        sheet.say(message, names=_names(_, asked), count=str(step.need), rule=change.rule)
+        message = msg("{count} of {names}") if step.need > 1 else "{names}"
+        sheet.pair(msg("Must approve"), message, names=_names(_, asked), count=str(step.need))
+    sheet.pair(msg("Rule"), "{rule}", rule=change.rule)
     _unreachable(sheet, _, change)
 
 
@@ -104,11 +110,14 @@ def rows(sheet: Sheet, _: Words, change: Change) -> None:
     """Before -> after of every operation of the plan."""
     several = len(change.operations) > 1
     none = _(msg("no number"))
+    was, to = _HEADINGS.get(change.state, (msg("Now"), msg("New")))
     sheet.before_after(
         [
             (_.slot(op.slot) if several else "", _("{n}", n=op.before) or none, _("{n}", n=op.after) or none)
             for op in change.operations
-        ]
+        ],
+        was,
+        to,
     )
 
 
@@ -132,7 +141,7 @@ def _unreachable(sheet: Sheet, _: Words, change: Change) -> None:
                 message = msg("{name} cannot be asked ({why}). Asked instead: {names}.")
             else:
                 message = msg("{name} cannot be asked ({why}).")
-            sheet.box("⚠", "warning", message, **facts, names=_names(_, others))
+            sheet.point(message, "⚠", **facts, names=_names(_, others))
         for missing in step.missing:
             sheet.quiet(msg("Not asked: {missing}."), missing=missing)
 

@@ -7,7 +7,7 @@ where a number comes from or goes to, nor any policy beyond the `NumberRules` it
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 import phonenumbers
@@ -40,17 +40,49 @@ class Purpose(StrEnum):
     READ_BACK = "the requester reads it back to the caller"
 
 
-@dataclass(frozen=True, slots=True)
 class PhoneNumber:
     """One number. `str`, `repr` and formatting are masked; only `reveal` gives it in clear.
 
     country: calling code without plus, e.g. "1". national: digits, e.g. "2065550100".
     extension: digits, or "" (Graph honours it for the office slot only).
+
+    Not a dataclass on purpose: `asdict`, orjson and pydantic would walk its fields and write them out in
+    clear. As it is, they keep the masked value or raise TypeError, and so does pickle.
     """
 
-    country: str = field(repr=False)
-    national: str = field(repr=False)
-    extension: str = field(default="", repr=False)
+    __slots__ = ("country", "extension", "national")
+    country: str
+    national: str
+    extension: str
+
+    def __init__(self, country: str, national: str, extension: str = "") -> None:
+        object.__setattr__(self, "country", country)
+        object.__setattr__(self, "national", national)
+        object.__setattr__(self, "extension", extension)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError("a phone number does not change")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError("a phone number does not change")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, PhoneNumber) and self._parts() == other._parts()
+
+    def __hash__(self) -> int:
+        return hash(self._parts())
+
+    def __copy__(self) -> PhoneNumber:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, object]) -> PhoneNumber:
+        return self
+
+    def __reduce__(self) -> str:
+        raise TypeError("a phone number is sealed, not pickled")
+
+    def _parts(self) -> tuple[str, str, str]:
+        return self.country, self.national, self.extension
 
     def reveal(self, purpose: Purpose) -> str:
         """`+1 2065550100x123`: Graph's form, exactly one space (page "phoneAuthenticationMethod").
@@ -84,7 +116,7 @@ class PhoneNumber:
 
 @dataclass(frozen=True, slots=True)
 class NumberRules:
-    """The `[numbers]` table of the policy. countries: ISO codes, empty = all. Line types: Graph-free names."""
+    """The `[numbers]` table of the policy. countries: ISO codes, empty = all."""
 
     countries: frozenset[str] = frozenset()
     mobile_line_types: frozenset[str] = frozenset({"mobile", "fixed_line_or_mobile"})
@@ -107,10 +139,15 @@ LINE_TYPES = {
     _Type.VOICEMAIL: "voicemail",
     _Type.UNKNOWN: "unknown",
 }
-EXAMPLES = {Slot.MOBILE: "+1 206 555 0100", Slot.ALTERNATE: "+1 206 555 0100", Slot.OFFICE: "+1 425 555 0100 x123"}
+EXAMPLES = {
+    Slot.MOBILE: "+1 206 555 0100",
+    Slot.ALTERNATE: "+1 206 555 0100",
+    Slot.OFFICE: "+1 425 555 0100 x123",
+}
 
 # libphonenumber reads vanity letters, full-width digits and `;phone-context=`: all refused before it looks.
 _ALLOWED = re.compile(r"[+0-9 ()./\u00a0-]{5,32}\Z")
+_LONGEST = 48
 _EXTENSION = re.compile(r"[ ,;]*(?:x|ext\.?|extension)[ .:]*([0-9]{1,7})\s*\Z", re.IGNORECASE | re.ASCII)
 _FROM_DIRECTORY = re.compile(r"\+([0-9]{1,3}) ?([0-9]{2,15})(?:[xX]([0-9]{1,20}))?\Z", re.ASCII)
 
@@ -121,7 +158,7 @@ def read_number(text: str, slot: Slot, rules: NumberRules) -> PhoneNumber | Refu
     text: what a person typed, with its country code. Full width, letters and tel: parameters are refused.
     """
     raw = text.strip()
-    main, extension = _split_extension(raw)
+    main, extension = _split_extension(raw) if len(raw) <= _LONGEST else (raw, "")
     shape = _shape_refusal(main, extension, slot)
     if shape is not None:
         return shape
@@ -143,7 +180,7 @@ def read_directory_number(text: str) -> PhoneNumber:
     Numbers that predate the format rule come back whole in `national` with the plan's calling code cut off.
     """
     match = _FROM_DIRECTORY.match(text.strip())
-    if match and " " in text:
+    if match and " " in text.strip():  # without the space only the plan knows where the country ends
         return PhoneNumber(match[1], match[2], match[3] or "")
     try:
         parsed = phonenumbers.parse(text, None)

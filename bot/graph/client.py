@@ -64,7 +64,7 @@ class ReadRefused(DirectoryUnavailable):
 
 @dataclass(frozen=True, slots=True)
 class GraphTiming:
-    """Total limits of one call in seconds, everything included (token, waiting, retries)."""
+    """Limits in seconds: of a read with its token, waits and retries; of the one request of a write."""
 
     read: float = 5.0
     write: float = 20.0
@@ -264,7 +264,8 @@ class GraphClient:
 
     async def _signed_in(self, ask: Callable[[str], Awaitable[str]]) -> str:
         try:
-            return await ask(self._scope)
+            async with asyncio.timeout(self._timing.write):
+                return await ask(self._scope)
         except Exception as error:
             # The token source has errors of its own, which this layer must not import.
             code = getattr(error, "code", type(error).__name__)

@@ -45,10 +45,16 @@ def add_routes(app: web.Application, worlds: Worlds, chats: AllChats, delivery: 
     acts = _Acts(worlds, chats, delivery)
     root = "/_sandbox/worlds/{tenant}/"
     for verb, path, work in (
-        ("POST", "say", acts.say), ("POST", "click", acts.click), ("POST", "invoke", acts.invoke),
-        ("POST", "refresh", acts.refresh), ("POST", "activity", acts.activity),
-        ("POST", "install", acts.install), ("POST", "ways", acts.ways),
-        ("GET", "view", acts.view), ("GET", "step", acts.step), ("GET", "outbound", acts.outbound),
+        ("POST", "say", acts.say),
+        ("POST", "click", acts.click),
+        ("POST", "invoke", acts.invoke),
+        ("POST", "refresh", acts.refresh),
+        ("POST", "activity", acts.activity),
+        ("POST", "install", acts.install),
+        ("POST", "ways", acts.ways),
+        ("GET", "view", acts.view),
+        ("GET", "step", acts.step),
+        ("GET", "outbound", acts.outbound),
     ):
         app.router.add_route(verb, root + path, acts.handler(work))
 
@@ -176,8 +182,12 @@ class _Acts:
         if listed is not None and person.mri not in listed and not wish.get("force"):
             raise _Wrong(409, "this card does not refresh by itself for this person")
         value = {"action": {k: action[k] for k in ("type", "id", "verb", "data") if k in action}}
-        fields: Json = {"type": "invoke", "name": "adaptiveCard/action", "replyToId": message.id,
-                        "value": value | {"trigger": "automatic"}}
+        fields: Json = {
+            "type": "invoke",
+            "name": "adaptiveCard/action",
+            "replyToId": message.id,
+            "value": value | {"trigger": "automatic"},
+        }
         chat = wish.chats.get(message.conversation) or wish.chat()
         built = activity(wish.chats, person, chat, wish.service_url, **fields)
         answers = await self._send(wish, built)
@@ -214,12 +224,18 @@ class _Acts:
             wish.chats.limits.on = bool(wish.get("limits"))
         old = self._delivery.ways.get(wish.chats.world.tenant_id, Ways())
         new = Ways(
-            int(wish.get("double", old.double)), int(wish.get("reorder", old.reorder)),
-            float(wish.get("delay", old.delay)), old.waiting,
+            int(wish.get("double", old.double)),
+            int(wish.get("reorder", old.reorder)),
+            float(wish.get("delay", old.delay)),
+            old.waiting,
         )
         self._delivery.ways[wish.chats.world.tenant_id] = new
-        return {"double": new.double, "reorder": new.reorder, "delay": new.delay,
-                "limits": wish.chats.limits.on}
+        return {
+            "double": new.double,
+            "reorder": new.reorder,
+            "delay": new.delay,
+            "limits": wish.chats.limits.on,
+        }
 
     async def view(self, wish: _Wish) -> list[Json]:
         """The person's messages as they look now."""
@@ -249,18 +265,24 @@ class _Acts:
         return _answered(wish, built, answers)
 
     def _dry(self, wish: _Wish, built: Json) -> Json:
-        return {"activity": built, "url": wish.chats.world.bot_url,
-                "token": self._delivery.token(wish.chats, wish.service_url, wish.get("sign"))}
+        return {
+            "activity": built,
+            "url": wish.chats.world.bot_url,
+            "token": self._delivery.token(wish.chats, wish.service_url, wish.get("sign")),
+        }
 
 
 def _mentioning(wish: _Wish, person: Person, chat: Conversation, text: str) -> Json:
     """Text and entities as Teams writes them when the bot is mentioned first."""
     mention = "<at>Ringfence</at>"
     plain = activity(wish.chats, person, chat, wish.service_url)
-    entity = {"type": "mention", "text": mention,
-              "mentioned": {"id": wish.chats.bot_id, "name": "Ringfence"}}
-    return {"type": "message", "text": f"{mention} {text}", "textFormat": "plain",
-            "entities": [entity, *plain["entities"]]}
+    entity = {"type": "mention", "text": mention, "mentioned": {"id": wish.chats.bot_id, "name": "Ringfence"}}
+    return {
+        "type": "message",
+        "text": f"{mention} {text}",
+        "textFormat": "plain",
+        "entities": [entity, *plain["entities"]],
+    }
 
 
 def _answered(wish: _Wish, built: Json, answers: list[Answer]) -> Json:

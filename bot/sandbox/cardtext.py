@@ -14,7 +14,16 @@ from typing import Any
 
 Json = dict[str, Any]
 _PARTS = (
-    "body", "items", "columns", "rows", "cells", "pages", "card", "inlineAction", "selectAction", "actions",
+    "body",
+    "items",
+    "columns",
+    "rows",
+    "cells",
+    "pages",
+    "card",
+    "inlineAction",
+    "selectAction",
+    "actions",
 )
 _UNSENT = ("Action.OpenUrl", "Action.ToggleVisibility", "Action.ShowCard")
 
@@ -112,9 +121,7 @@ def _input(element: Json) -> Json:
         "label": element.get("label", ""),
         "type": element["type"],
         "value": element.get("value"),
-        "choices": [
-            {"title": c.get("title"), "value": c.get("value")} for c in element.get("choices") or []
-        ],
+        "choices": [{"title": c.get("title"), "value": c.get("value")} for c in element.get("choices") or []],
         "required": bool(element.get("isRequired")),
         "people": str(query.get("dataset", "")).startswith("graph.microsoft.com/users"),
         "error": element.get("errorMessage"),

@@ -251,9 +251,15 @@ def _check_limits(chats: Chats, conversation: str, kind: str) -> None:
 
 def _account(world: World, person: Person) -> Json:
     return {
-        "id": person.mri, "name": person.display_name, "aadObjectId": person.oid, "objectId": person.oid,
-        "givenName": person.given_name, "surname": person.surname, "email": person.mail,
-        "userPrincipalName": person.upn, "tenantId": world.tenant_id,
+        "id": person.mri,
+        "name": person.display_name,
+        "aadObjectId": person.oid,
+        "objectId": person.oid,
+        "givenName": person.given_name,
+        "surname": person.surname,
+        "email": person.mail,
+        "userPrincipalName": person.upn,
+        "tenantId": world.tenant_id,
         "userRole": "guest" if person.user_type == "Guest" else "user",
     }
 

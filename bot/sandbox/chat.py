@@ -66,9 +66,7 @@ def _lines_of(source: TextIO) -> asyncio.Queue[str | None]:
     return queue
 
 
-async def _next(
-    player: Player, lines: asyncio.Queue[str | None], out: TextIO, typed: bool
-) -> str | None:
+async def _next(player: Player, lines: asyncio.Queue[str | None], out: TextIO, typed: bool) -> str | None:
     while True:
         try:
             return await asyncio.wait_for(lines.get(), _LOOK_EVERY)

@@ -40,13 +40,19 @@ class Child:
         kept = {name: os.environ[name] for name in INHERITED if name in os.environ}
         self._environment = {**kept, "PYTHONUNBUFFERED": "1", **settings}
         self._process: asyncio.subprocess.Process | None = None
+        self._said = ""
 
     async def start(self, seconds: float = 60.0) -> None:
         """Start and wait until the bot says it is ready. Raises BotDied."""
         with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                *self._command, cwd=self._folder, env=self._environment, stdout=log, stderr=log,
-                stdin=asyncio.subprocess.DEVNULL, start_new_session=True,
+                *self._command,
+                cwd=self._folder,
+                env=self._environment,
+                stdout=log,
+                stderr=log,
+                stdin=asyncio.subprocess.DEVNULL,
+                start_new_session=True,
             )
         deadline = asyncio.get_running_loop().time() + seconds
         async with aiohttp.ClientSession(trust_env=False) as session:
@@ -54,13 +60,16 @@ class Child:
                 if self._process.returncode is not None:
                     raise BotDied(f"the bot ended with code {self._process.returncode}\n{self.tail()}")
                 if asyncio.get_running_loop().time() > deadline:
-                    raise BotDied(f"the bot was not ready within {seconds:g} s\n{self.tail()}")
+                    raise BotDied(
+                        f"the bot was not ready within {seconds:g} s: {self._said or 'no answer'}\n{self.tail()}"
+                    )
                 await asyncio.sleep(0.1)
 
     async def _ready(self, session: aiohttp.ClientSession) -> bool:
         try:
             limit = aiohttp.ClientTimeout(total=2)
             async with session.get(self._ready_url, timeout=limit) as response:
+                self._said = await response.text()
                 return response.status == 200
         except (aiohttp.ClientError, TimeoutError):
             return False

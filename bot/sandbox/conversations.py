@@ -159,7 +159,12 @@ class Chats:
         return self.world.people.get(self._by_mri.get(identity, ""))
 
     def post(
-        self, chat: Conversation, sender: str, body: Json, *, kind: str = "message",
+        self,
+        chat: Conversation,
+        sender: str,
+        body: Json,
+        *,
+        kind: str = "message",
         only_for: str | None = None,
     ) -> Message:
         """Add a message at the end of a chat."""
@@ -192,7 +197,8 @@ class Chats:
         """What this person can see now, oldest first."""
         seen = [
             (chat, message)
-            for chat in self._conversations.values() if person.oid in chat.members
+            for chat in self._conversations.values()
+            if person.oid in chat.members
             for message in chat.messages.values()
             if not message.deleted and message.only_for in (None, person.oid)
         ]

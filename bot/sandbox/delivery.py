@@ -62,23 +62,31 @@ def activity(chats: Chats, person: Person, chat: Conversation, service_url: str,
     if chat.kind == "channel":
         channel_data |= {"team": {"id": chat.id}, "channel": {"id": chat.id}, "teamsTeamId": chat.id}
     language, _, country = person.locale.partition("-")
-    return laid_over({
-        "id": chats.new_id(),
-        "timestamp": _stamp(moment),
-        "localTimestamp": _stamp(moment.astimezone(ZoneInfo(person.timezone))),
-        "localTimezone": person.timezone,
-        "channelId": "msteams",
-        "serviceUrl": service_url,
-        "from": {"id": person.mri, "name": person.display_name, "aadObjectId": person.oid},
-        "conversation": conversation,
-        "recipient": {"id": chats.bot_id, "name": "Ringfence"},
-        "locale": person.locale,
-        "entities": [{
-            "type": "clientInfo", "locale": person.locale, "country": country or language.upper(),
-            "platform": "Windows", "timezone": person.timezone,
-        }],
-        "channelData": channel_data,
-    }, fields)
+    return laid_over(
+        {
+            "id": chats.new_id(),
+            "timestamp": _stamp(moment),
+            "localTimestamp": _stamp(moment.astimezone(ZoneInfo(person.timezone))),
+            "localTimezone": person.timezone,
+            "channelId": "msteams",
+            "serviceUrl": service_url,
+            "from": {"id": person.mri, "name": person.display_name, "aadObjectId": person.oid},
+            "conversation": conversation,
+            "recipient": {"id": chats.bot_id, "name": "Ringfence"},
+            "locale": person.locale,
+            "entities": [
+                {
+                    "type": "clientInfo",
+                    "locale": person.locale,
+                    "country": country or language.upper(),
+                    "platform": "Windows",
+                    "timezone": person.timezone,
+                }
+            ],
+            "channelData": channel_data,
+        },
+        fields,
+    )
 
 
 @dataclass(slots=True)
@@ -183,7 +191,8 @@ class Delivery:
             # Not kept alive: a bot that is killed and started again must not meet a dead socket.
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(force_close=True, limit=0),
-                timeout=aiohttp.ClientTimeout(total=PATIENCE), trust_env=False,
+                timeout=aiohttp.ClientTimeout(total=PATIENCE),
+                trust_env=False,
             )
         async with self._session.post(url, data=body, headers=headers) as response:
             text = await response.text()

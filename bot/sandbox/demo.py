@@ -193,7 +193,8 @@ async def _play(player: Player, script: Path, bot: Child) -> int:
                 print(out, flush=True)
     except ExpectationFailed as failure:
         print(f"\n{script}: {failure}", file=sys.stderr)
-        _mourned(bot)
+        if not _mourned(bot):
+            print(f"--- the end of the bot's log ---\n{bot.tail(5)}", file=sys.stderr)
         return 1
     print(f"\n{script}: all {len(lines)} lines played.")
     return 1 if _mourned(bot) else 0

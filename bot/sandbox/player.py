@@ -75,8 +75,12 @@ class Player:
     `restart` kills the bot and starts it again (only where somebody can); `patience` in seconds."""
 
     def __init__(
-        self, addresses: Addresses, *, who: str = "olivia",
-        restart: Callable[[], Awaitable[None]] | None = None, patience: float = 10.0,
+        self,
+        addresses: Addresses,
+        *,
+        who: str = "olivia",
+        restart: Callable[[], Awaitable[None]] | None = None,
+        patience: float = 10.0,
     ) -> None:
         self.who = who
         self.line_no = 0
@@ -92,11 +96,23 @@ class Player:
         self._scope = "personal"
         self._request: Json | None = None
         self._commands: dict[str, Callable[[str], Awaitable[list[str]]]] = {
-            "as": self._as, "click": self._click, "fill": self._fill, "card": self._choose,
-            "expect": self._expect, "expect-not": self._expect_not, "expect-all": self._expect_all,
-            "writes": self._writes, "number": self._number, "in": self._in, "seen": self._seen_all,
-            "install": self._install, "restart": self._restart_bot, "people": self._people,
-            "view": self._view, "help": self._help, "quit": self._quit,
+            "as": self._as,
+            "click": self._click,
+            "fill": self._fill,
+            "card": self._choose,
+            "expect": self._expect,
+            "expect-not": self._expect_not,
+            "expect-all": self._expect_all,
+            "writes": self._writes,
+            "number": self._number,
+            "in": self._in,
+            "seen": self._seen_all,
+            "install": self._install,
+            "restart": self._restart_bot,
+            "people": self._people,
+            "view": self._view,
+            "help": self._help,
+            "quit": self._quit,
         }
 
     async def __aenter__(self) -> Player:
@@ -322,7 +338,8 @@ class Player:
         keys = set(mine[-1]["requests"])
         return [
             (person["alias"], entry)
-            for person in await self._everybody() if person["alias"]
+            for person in await self._everybody()
+            if person["alias"]
             for entry in await self._see(person["alias"])
             if is_copy(entry) and keys & set(entry["requests"])
         ]

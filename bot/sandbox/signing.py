@@ -40,7 +40,9 @@ KEYS_PATH = "/v1/.well-known/keys"
 LABELS = ("current", "previous", "stranger", "unendorsed")
 Interfere = Callable[[web.Request], Awaitable[web.StreamResponse | None]]
 _HASHES: dict[str, Callable[[], hashes.HashAlgorithm]] = {
-    "256": hashes.SHA256, "384": hashes.SHA384, "512": hashes.SHA512,
+    "256": hashes.SHA256,
+    "384": hashes.SHA384,
+    "512": hashes.SHA512,
 }
 
 
@@ -76,8 +78,12 @@ class SigningKey:
         """The key as the key set shows it (RFC 7517 with the `endorsements` of the Bot Connector)."""
         numbers = self.private.public_key().public_numbers()
         return {
-            "kty": "RSA", "use": "sig", "kid": self.kid, "x5t": self.kid,
-            "n": _number(numbers.n), "e": _number(numbers.e),
+            "kty": "RSA",
+            "use": "sig",
+            "kid": self.kid,
+            "x5t": self.kid,
+            "n": _number(numbers.n),
+            "e": _number(numbers.e),
             "x5c": [self._certificate(now)],
             "endorsements": list(self.endorsements),
         }
@@ -86,9 +92,13 @@ class SigningKey:
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "sandbox channel")])
         start = dt.datetime.fromtimestamp(now - 86_400, dt.UTC)
         certificate = (
-            x509.CertificateBuilder().subject_name(name).issuer_name(name)
-            .public_key(self.private.public_key()).serial_number(x509.random_serial_number())
-            .not_valid_before(start).not_valid_after(start + dt.timedelta(days=365))
+            x509.CertificateBuilder()
+            .subject_name(name)
+            .issuer_name(name)
+            .public_key(self.private.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(start)
+            .not_valid_after(start + dt.timedelta(days=365))
             .sign(self.private, hashes.SHA256())
         )
         return base64.b64encode(certificate.public_bytes(serialization.Encoding.DER)).decode("ascii")
@@ -154,8 +164,13 @@ class Keys:
         return self.sign({"aud": app_id, "serviceurl": service_url})
 
     def sign(
-        self, claims: Mapping[str, Any], *, key: str = "current", alg: str = "RS256",
-        kid: str | None = None, headers: Mapping[str, Any] | None = None,
+        self,
+        claims: Mapping[str, Any],
+        *,
+        key: str = "current",
+        alg: str = "RS256",
+        kid: str | None = None,
+        headers: Mapping[str, Any] | None = None,
     ) -> str:
         """Any token, right or wrong.
 
@@ -211,13 +226,16 @@ class _Serving:
 
     async def metadata(self, request: web.Request) -> web.StreamResponse:
         root = f"{request.scheme}://{request.host}"
-        return await self._document(request, {
-            "issuer": self.keys.issuer,
-            "authorization_endpoint": "https://invalid.botframework.com",
-            "jwks_uri": root + KEYS_PATH,
-            "id_token_signing_alg_values_supported": ["RS256"],
-            "token_endpoint_auth_methods_supported": ["private_key_jwt"],
-        })
+        return await self._document(
+            request,
+            {
+                "issuer": self.keys.issuer,
+                "authorization_endpoint": "https://invalid.botframework.com",
+                "jwks_uri": root + KEYS_PATH,
+                "id_token_signing_alg_values_supported": ["RS256"],
+                "token_endpoint_auth_methods_supported": ["private_key_jwt"],
+            },
+        )
 
     async def key_set(self, request: web.Request) -> web.StreamResponse:
         return await self._document(request, {"keys": self.keys.published()})
@@ -257,8 +275,11 @@ class _Serving:
         wish = await request.json()
         try:
             token = self.keys.sign(
-                wish.get("claims", {}), key=wish.get("key", "current"), alg=wish.get("alg", "RS256"),
-                kid=wish.get("kid"), headers=wish.get("headers"),
+                wish.get("claims", {}),
+                key=wish.get("key", "current"),
+                alg=wish.get("alg", "RS256"),
+                kid=wish.get("kid"),
+                headers=wish.get("headers"),
             )
         except ValueError as error:
             return web.json_response({"error": str(error)}, status=400)

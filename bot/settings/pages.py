@@ -33,8 +33,8 @@ def settings_page() -> str:
         f"{_HEAD}<!-- Source: bot/settings/names.py -->",
         "# Settings",
         "",
-        "From the environment or from a file `.env` in the current folder; the environment wins. The spelling "
-        "of a name counts. An empty value means the default. A name in `.env` that is not listed here "
+        "From the environment or from a file `.env` in the current folder; the environment wins. The "
+        "spelling of a name counts. An empty value means the default. A name in `.env` that is not listed here "
         "refuses the start, as does every unsafe set of values: all problems are listed at once.",
         "",
         "Lists have commas. `LOGIN_BASE_URL` and `GRAPH_BASE_URL` are roots (no tenant, no version). "
@@ -85,7 +85,7 @@ def reasons_page() -> str:
                     "",
                     f"What to do: {_words(reason.next_step)}",
                     "",
-                    f"For: {reason.audience}. Trying again later may help: {'yes' if reason.retryable else 'no'}.",
+                    f"For: {reason.audience}. Worth trying later: {'yes' if reason.retryable else 'no'}.",
                 ]
     return "\n".join(lines) + "\n"
 

@@ -25,11 +25,7 @@ _CHUNK = 5_000
 _TEXTS = ("name", "actor", "subject", "change_id", "correlation_id", "key_id", "prev", "mac")
 _HEAD = sa.select(t.audit_heads).where(t.audit_heads.c.stream == sa.bindparam("stream"))
 _HEAD_LOCKED = _HEAD.with_for_update()
-_MOVE_HEAD = (
-    sa.update(t.audit_heads)
-    .where(t.audit_heads.c.stream == sa.bindparam("of"))
-    .values({name: sa.bindparam(name) for name in ("seq", "mac", "key_id", "seal")})
-)
+_MOVE_HEAD = sa.update(t.audit_heads).where(t.audit_heads.c.stream == sa.bindparam("of"))
 _BY_SUBJECT = t.audit.c.subject == sa.bindparam("subject")
 _HISTORY = sa.select(t.audit).where(_BY_SUBJECT).order_by(t.audit.c.seq.desc()).limit(sa.bindparam("limit"))
 _HISTORY_SIZE = sa.select(sa.func.count()).select_from(t.audit).where(_BY_SUBJECT)

@@ -29,17 +29,12 @@ _GUARD = sa.and_(
     t.changes.c.state == _b("b_state"),
     t.changes.c.row_version == _b("b_version"),
 )
-_MOVING: dict[str, Any] = {
-    column.name: _b(column.name) for column in t.changes.c if column.name not in rows.FIXED
-}
-_MOVE = sa.update(t.changes).where(_GUARD).values(_MOVING)
+# Which columns are set follows from the values that are given.
+_MOVE = sa.update(t.changes).where(_GUARD)
 _MOVE_UNEXPIRED = _MOVE.where(t.changes.c.expires_at > _b("unexpired_at"))
-_STANDS = sa.select(t.changes.c.expires_at).where(_GUARD)
-_OPERATION_KEY = ("change_id", "n")
-_WRITE_OPERATION = (
-    sa.update(t.operations)
-    .where(t.operations.c.change_id == _b("b_change"), t.operations.c.n == _b("b_n"))
-    .values({c.name: _b(c.name) for c in t.operations.c if c.name not in _OPERATION_KEY})
+_STANDS = sa.select(t.changes.c.id).where(_GUARD)
+_WRITE_OPERATION = sa.update(t.operations).where(
+    t.operations.c.change_id == _b("b_change"), t.operations.c.n == _b("b_n")
 )
 _HOLDER = sa.select(t.slot_locks.c.change_id).where(
     t.slot_locks.c.tenant_id == _b("tenant_id"),
@@ -179,7 +174,7 @@ def _move(connection: Connection, move: Move) -> Change:
     before = move.before
     after = replace(move.after, row_version=before.row_version + 1)
     guard: dict[str, Any] = {"b_id": before.id, "b_state": before.state, "b_version": before.row_version}
-    values = guard | {name: value for name, value in rows.change_values(after).items() if name in _MOVING}
+    values = guard | {name: v for name, v in rows.change_values(after).items() if name not in rows.FIXED}
     if move.unexpired_at is None:
         done = connection.execute(_MOVE, values).rowcount
     else:

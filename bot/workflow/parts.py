@@ -70,7 +70,7 @@ class Parts:
         )
 
 
-def event(change: Change, what: str, actor: str, **facts: str) -> AuditEvent:
+def event(change: Change, what: str, actor: str, /, **facts: str) -> AuditEvent:
     """`change:<slot>:<what>` about a change. Facts must be masked."""
     facts.setdefault("id", change.printed_id)
     return AuditEvent(

@@ -209,7 +209,7 @@ class FakeDirectory:
         return oid
 
     def _fits(self, person: Person, who: Who) -> bool:
-        wanted = who.value.casefold()
+        wanted = who.value.strip().casefold()
         if who.kind is WhoKind.UPN:
             known = (person.upn, person.mail or "", *self.aliases.get(person.oid, ()))
             return wanted.isascii() and wanted in (each.casefold() for each in known)

