@@ -65,13 +65,17 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add(commands: argparse._SubParsersAction, name: str, run: object, about: str) -> argparse.ArgumentParser:  # type: ignore[type-arg]
+def _add(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, run: object, about: str
+) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = commands.add_parser(name, help=about, description=about)
     parser.set_defaults(run=run)
     return parser
 
 
-def _group(commands: argparse._SubParsersAction, name: str, about: str) -> argparse._SubParsersAction:  # type: ignore[type-arg]
+def _group(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, about: str
+) -> argparse._SubParsersAction[argparse.ArgumentParser]:
     inner: argparse.ArgumentParser = commands.add_parser(name, help=about, description=about)
     return inner.add_subparsers(required=True, metavar="COMMAND")
 

@@ -45,7 +45,9 @@ class Limits:
     ready_seconds: float = 2.0
 
 
-def build_app(messages: Handler, ready: Ready, *, limits: Limits | None = None) -> web.Application:
+def build_app(
+    messages: Handler, ready: Ready, *, limits: Limits | None = None, refuse_forwarded: bool = False
+) -> web.Application:
     """POST /api/messages, GET /healthz (the process), GET /readyz (each check by name; 503 when one is
     false).
     """
@@ -65,12 +67,23 @@ def build_app(messages: Handler, ready: Ready, *, limits: Limits | None = None) 
         status = 200 if checks and all(checks.values()) else 503
         return web.Response(status=status, body=orjson.dumps(checks), headers=_JSON)
 
-    app = web.Application(client_max_size=_MAX_BODY)
+    app = web.Application(
+        client_max_size=_MAX_BODY, middlewares=[_no_proxy] if refuse_forwarded else []
+    )
     app.router.add_post("/api/messages", messages)
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz)
     app.on_response_prepare.append(_leaving)
     return app
+
+
+@web.middleware
+async def _no_proxy(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """A sandbox has no proxy before it: whoever says otherwise came from somewhere else."""
+    if any(name.lower().startswith(("forwarded", "x-forwarded")) for name in request.headers):
+        log.warning("http refused a request", extra={"status": 403, "why": "forwarded", "peer": request.remote})
+        return web.Response(status=403)
+    return await handler(request)
 
 
 async def _leaving(request: web.Request, response: web.StreamResponse) -> None:

@@ -244,7 +244,7 @@ def _graph(settings: Settings, tokens: EntraTokens, clock: Clock, counters: Coun
         settings.tenant_id,
         tokens,
         clock,
-        Lanes(),
+        Lanes(random.SystemRandom().random),
         random.SystemRandom().random,
         count=counters.count,
     )

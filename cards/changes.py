@@ -68,9 +68,9 @@ def preview(outcome: Preview, _: Words) -> Drawn:
             msg("It disappears when you submit, at the latest after ten minutes."),
         )
     for effect in outcome.effects:
-        _effect(sheet, effect)
+        _effect(sheet, _, effect)
     deciders(sheet, _, change)
-    _told(sheet, change)
+    _asked_why(sheet, change)
     title = msg("Submit for approval") if change.steps else msg("Submit")
     buttons = [_request(_, view, title, verbs.SUBMIT, "positive")] if view.may_submit else []
     if view.may_cancel:
@@ -100,7 +100,7 @@ def awaiting(outcome: AwaitingApproval, _: Words) -> Drawn:
         case Audience.REQUESTER | Audience.ONLOOKER:
             subject(sheet, _, change)
             waiting(sheet, _, change)
-            _told(sheet, change, asker=view.audience is Audience.ONLOOKER)
+            _asked_why(sheet, change, asker=view.audience is Audience.ONLOOKER)
     _buttons(sheet, _, view)
     return sheet.done(None if view.audience is Audience.TARGET else view.card)
 
@@ -264,8 +264,11 @@ def _typed_cancel(sheet: Sheet, view: View) -> None:
         reference(sheet, view)
 
 
-def _effect(sheet: Sheet, effect: Effect) -> None:
-    sheet.point(phrases.EFFECTS[effect.key], **dict(effect.facts))
+def _effect(sheet: Sheet, _: Words, effect: Effect) -> None:
+    facts = dict(effect.facts)
+    if "why" in facts:
+        facts["why"] = _(phrases.CAUSES.get(facts["why"], "{why}"), why=facts["why"])
+    sheet.point(phrases.EFFECTS[effect.key], **facts)
 
 
 def _told_again(_: Words, outcome: AwaitingApproval) -> dict[str, str]:
@@ -275,7 +278,7 @@ def _told_again(_: Words, outcome: AwaitingApproval) -> dict[str, str]:
     return {"title": _(reason.title, **facts), "why": _(reason.why, **facts)}
 
 
-def _told(sheet: Sheet, change: Change, asker: bool = False) -> None:
+def _asked_why(sheet: Sheet, change: Change, asker: bool = False) -> None:
     if asker:
         sheet.pair(msg("Asked by"), "{name}", name=change.requester.name)
     why(sheet, change)

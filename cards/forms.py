@@ -25,6 +25,7 @@ from .words import Words, msg
 
 PEOPLE: Final = "graph.microsoft.com/users"
 MOST_BUTTONS: Final = 6
+MOST_CHOICES: Final = 25
 BUTTON_NAME: Final = 24
 _TAIL = 4
 
@@ -46,6 +47,7 @@ def choice(outcome: Choice, _: Words) -> Drawn:
     """Several people match: buttons for a look, the form for a change. Nobody is preselected."""
     then = outcome.then
     if isinstance(then, SetPhone | RemovePhone):
+        people = outcome.people[:MOST_CHOICES]
         sheet = _head(then, _, False)
         sheet.say(msg("{count} people match. I never pick one myself."), count=str(len(outcome.people)))
         radio = ac.ChoiceSetInput(
@@ -55,9 +57,9 @@ def choice(outcome: Choice, _: Words) -> Drawn:
             wrap=True,
             is_required=True,
             error_message=_(msg("Please choose the person.")),
-            choices=[ac.Choice(title=_title(_, person), value=person.oid) for person in outcome.people],
+            choices=[ac.Choice(title=_title(_, person), value=person.oid) for person in people],
         )
-        sheet.raw(radio, "\n".join(f"- {_title(_, person)}" for person in outcome.people))
+        sheet.raw(radio, "\n".join(f"- {_title(_, person)}" for person in people))
         _rest(sheet, _, then, {})
         return sheet.done()
     return _look(outcome.people, "show" if isinstance(then, Show) else "history", _)

@@ -19,7 +19,7 @@ from bot.domain.command import CardRef
 from bot.domain.reasons import Refusal
 
 from . import verbs
-from .words import Run, Words, msg
+from .words import Run, Words, joined, msg
 
 Json = dict[str, Any]
 Style = Literal["default", "positive", "destructive"]
@@ -167,7 +167,7 @@ class Sheet:
     def command(self, line: str, message: str) -> None:
         """A line that can be typed as it stands, and what it does, in small letters behind it."""
         what = self._(message)
-        inlines = [_run(Run(line, code=True)), _run(Run(f"  {what}"), quiet=True)]
+        inlines = [_run(Run(line, code=True)), _run(Run(f" · {what}"), quiet=True)]
         self._put(ac.RichTextBlock(inlines=inlines, spacing="Small"), f"{line}: {what}")
 
     def slots(self, rows: Sequence[tuple[str, str, bool]]) -> None:
@@ -241,7 +241,8 @@ class Sheet:
         return Drawn(_whole(card.model_dump(exclude_none=True)), text)
 
     def _add(self, runs: list[Run], spacing: Spacing, quiet: bool = False) -> None:
-        block = ac.RichTextBlock(inlines=[_run(run, quiet) for run in runs], spacing=spacing)
+        drawn = joined([Run(run.text, code=run.code) for run in runs]) if quiet else runs
+        block = ac.RichTextBlock(inlines=[_run(run, quiet) for run in drawn], spacing=spacing)
         self._put(block, _text(runs))
 
     def _put(self, element: ac.CardElement, twin: str) -> None:

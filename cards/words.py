@@ -80,7 +80,7 @@ class Words:
                 runs.append(Run(part, code=code))
             if name:
                 runs.extend(_fact(name, facts[name], code))
-        return _joined(runs)
+        return joined(runs)
 
     def when(self, moment: datetime, year: bool = False) -> str:
         """`Mon 23 Nov, 14:05` in the reader's time zone; with ` UTC` when we do not know a nearer one."""
@@ -129,12 +129,13 @@ def _fact(name: str, value: str, code: bool) -> list[Run]:
             for n, part in enumerate(value.split("`"))
         ]
     if name in _FREE_FACTS:
-        return [Run(free(value), strong=True)]
+        return [Run(value, strong=True)]
     cap = LONG if name in _LONG_FACTS else SHORT
     return [Run(plain(value, cap), strong=not code and cap == SHORT, code=code)]
 
 
-def _joined(runs: list[Run]) -> list[Run]:
+def joined(runs: list[Run]) -> list[Run]:
+    """Neighbours of one look as one run, empty ones left out."""
     out: list[Run] = []
     for run in runs:
         if out and (out[-1].strong, out[-1].code) == (run.strong, run.code):

@@ -39,7 +39,7 @@ class Developer:
     terms: str = "https://example.com/ringfence/terms"
 
 
-class PackageRefused(Exception):  # noqa: N818 - the product's word: we said no
+class PackageRefused(Exception):
     """The package would not be taken by Teams; `problems` says what is wrong, each in one sentence."""
 
     def __init__(self, problems: list[str]) -> None:

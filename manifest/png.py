@@ -14,7 +14,7 @@ _RGBA = 6
 _LARGEST = 1024
 
 
-class NotAPicture(ValueError):  # noqa: N818 - it says what is wrong
+class NotAPicture(ValueError):
     """The bytes are not a PNG of the one kind that is read here."""
 
 

@@ -95,7 +95,7 @@ def reason_text(line: Line, words: Sequence[Word]) -> str:
 
 def as_typed(line: Line, words: Sequence[Word]) -> str:
     """The number as typed. Unseen characters, which copying brings, go; reversed text stays."""
-    text = line.text[words[0].start : words[-1].end].rstrip(",;.")
+    text = line.text[words[0].start : words[-1].end].rstrip(" ,;.") if words else ""
     return text if text.isascii() or _REVERSED in text else " ".join(HIDDEN.sub("", text).split())
 
 

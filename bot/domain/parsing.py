@@ -152,8 +152,7 @@ def _set(verb: str, words: Sequence[Word], line: Line) -> Command:
             number, who = number[:at], number[at + 1 :]
     if not clear:
         return _malformed(verb, _slot_problem(front, FOR))
-    typed = as_typed(line, number) if number else None
-    return c.SetPhone(read_who(who), slot, typed, reason_text(line, tail), ticket)
+    return c.SetPhone(read_who(who), slot, as_typed(line, number) or None, reason_text(line, tail), ticket)
 
 
 def _remove(verb: str, words: Sequence[Word], line: Line) -> Command:

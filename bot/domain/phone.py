@@ -148,6 +148,7 @@ EXAMPLES = {
 # libphonenumber reads vanity letters, full-width digits and `;phone-context=`: all refused before it looks.
 _ALLOWED = re.compile(r"[+0-9 ()./\u00a0-]{5,32}\Z")
 _LONGEST = 48
+_NO_COUNTRY = "001"
 _EXTENSION = re.compile(r"[ ,;]*(?:x|ext\.?|extension)[ .:]*([0-9]{1,7})\s*\Z", re.IGNORECASE | re.ASCII)
 _FROM_DIRECTORY = re.compile(r"\+([0-9]{1,3}) ?([0-9]{2,15})(?:[xX]([0-9]{1,20}))?\Z", re.ASCII)
 
@@ -222,13 +223,15 @@ def _shape_refusal(main: str, extension: str, slot: Slot) -> Refusal | None:
 
 
 def _rule_refusal(parsed: phonenumbers.PhoneNumber, slot: Slot, rules: NumberRules) -> Refusal | None:
+    region = phonenumbers.region_code_for_number(parsed) or _NO_COUNTRY
     kind = LINE_TYPES.get(phonenumbers.number_type(parsed), "unknown")
+    if region == _NO_COUNTRY:
+        kind = "satellite or international"  # libphonenumber calls them mobile or voip; nobody allows them
     allowed = rules.office_line_types if slot is Slot.OFFICE else rules.mobile_line_types
     if kind not in allowed:
         return reasons.NUMBER_LINE_TYPE.refuse(
             slot=slot.word, kind=kind.replace("_", " "), allowed=", ".join(sorted(allowed)).replace("_", " ")
         )
-    region = phonenumbers.region_code_for_number(parsed) or "001"
     if rules.countries and region not in rules.countries:
         return reasons.NUMBER_COUNTRY.refuse(country=region, allowed=", ".join(sorted(rules.countries)))
     return None

@@ -85,7 +85,7 @@ class GraphClient:
         timing: GraphTiming | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-        count: Callable[..., None] = lambda name, **labels: None,
+        count: Callable[[str, str], None] = lambda name, label: None,
     ) -> None:
         """graph_root: scheme and host, e.g. `https://graph.microsoft.com`. jitter: numbers from 0 to 1."""
         self._root = graph_root.rstrip("/")
@@ -162,10 +162,10 @@ class GraphClient:
             async with asyncio.timeout(self._timing.write):
                 response = await self._http.send(request)
         except _NOT_SENT as error:
-            self._count("graph_calls", verb=verb, result="not sent")
+            self._count("graph_calls", "not sent")
             raise DirectoryUnavailable(f"not sent: {type(error).__name__}") from None
         except (httpx.HTTPError, TimeoutError) as error:
-            self._count("graph_calls", verb=verb, result="no answer")
+            self._count("graph_calls", "no answer")
             raise DirectoryUncertain(f"sent, no answer: {type(error).__name__}") from None
         reply = self._reply(verb, response)
         if response.status_code == httpx.codes.UNAUTHORIZED:
@@ -191,7 +191,7 @@ class GraphClient:
             async with asyncio.timeout(self._timing.read):
                 reply = await self._tried(url, advanced, body, deadline)
         except TimeoutError:
-            self._count("graph_calls", verb="GET" if body is None else "POST", result="no answer")
+            self._count("graph_calls", "no answer")
             raise DirectoryUnavailable("no answer in time") from None
         if reply.status != httpx.codes.OK:
             raise ReadRefused(read_error(reply.status, reply.body, reply.request_id))
@@ -211,7 +211,7 @@ class GraphClient:
                 response = await self._http.send(request)
             except httpx.HTTPError as error:
                 what = type(error).__name__
-                self._count("graph_calls", verb=verb, result="no answer")
+                self._count("graph_calls", "no answer")
             else:
                 reply = self._reply(verb, response)
                 what = f"Graph answered {response.status_code}"
@@ -254,7 +254,7 @@ class GraphClient:
 
     def _reply(self, verb: str, response: httpx.Response) -> Reply:
         status = response.status_code
-        self._count("graph_calls", verb=verb, result=str(status))
+        self._count("graph_calls", str(status))
         request_id = response.headers.get("request-id", "")
         if status >= httpx.codes.BAD_REQUEST:
             error = read_error(status, response.content, request_id)

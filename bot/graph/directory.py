@@ -21,6 +21,7 @@ from bot.graph.decode import read_error, refusal_of
 from bot.graph.rows import (
     METHOD_IDS,
     PERSON_SELECT,
+    GroupRow,
     IdPage,
     PhonePage,
     PhoneRow,
@@ -40,7 +41,7 @@ class GraphDirectory:
     """The directory of one tenant over Microsoft Graph v1.0. Object ids that are none raise ValueError."""
 
     def __init__(
-        self, client: GraphClient, *, count: Callable[..., None] = lambda name, **labels: None
+        self, client: GraphClient, *, count: Callable[[str, str], None] = lambda name, label: None
     ) -> None:
         """count: takes the name of a counter ("graph_unrecognised") when no rule explains an answer."""
         self._client = client
@@ -86,6 +87,22 @@ class GraphDirectory:
             raise
         return tuple(row.person() for row in rows)
 
+    async def weak_groups(self, groups: frozenset[str]) -> frozenset[str]:
+        """Graph docs "group resource type": isAssignableToRole, isManagementRestricted."""
+        ids = sorted(groups)
+        strong = await asyncio.gather(*(self._is_strong(checked_id(each)) for each in ids))
+        return frozenset(each for each, is_strong in zip(ids, strong, strict=True) if not is_strong)
+
+    async def _is_strong(self, group: str) -> bool:
+        query = {"select": "id,displayName,isAssignableToRole,isManagementRestricted"}
+        try:
+            row = await self._client.read(f"/groups/{group}", GroupRow, query)
+        except ReadRefused as refused:
+            if refused.error.status == 404:
+                return False
+            raise
+        return bool(row.isAssignableToRole or row.isManagementRestricted)
+
     async def protection(self, oid: str, rules: ProtectionRules, own_groups: frozenset[str]) -> Protection:
         return await protection.protection_of(self._client, oid, rules, own_groups)
 
@@ -126,7 +143,7 @@ class GraphDirectory:
         error = read_error(reply.status, reply.body, reply.request_id)
         refusal, known = refusal_of(error, target_oid)
         if not known:
-            self._count("graph_unrecognised")
+            self._count("graph_unrecognised", str(error.status))
             _LOG.warning(
                 "no rule explains this answer of Graph",
                 extra={"answer": error.brief, "graph_request_id": error.request_id},

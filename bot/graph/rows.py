@@ -99,6 +99,7 @@ class GroupRow(_Row):
     id: _Id
     displayName: str | None = None  # noqa: N815
     isAssignableToRole: bool | None = None  # noqa: N815
+    isManagementRestricted: bool | None = None  # noqa: N815
 
     @property
     def name(self) -> str:

@@ -60,9 +60,8 @@ class Child:
                 if self._process.returncode is not None:
                     raise BotDied(f"the bot ended with code {self._process.returncode}\n{self.tail()}")
                 if asyncio.get_running_loop().time() > deadline:
-                    raise BotDied(
-                        f"the bot was not ready within {seconds:g} s: {self._said or 'no answer'}\n{self.tail()}"
-                    )
+                    said = self._said or "no answer"
+                    raise BotDied(f"the bot was not ready within {seconds:g} s: {said}\n{self.tail()}")
                 await asyncio.sleep(0.1)
 
     async def _ready(self, session: aiohttp.ClientSession) -> bool:

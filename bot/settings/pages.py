@@ -34,8 +34,8 @@ def settings_page() -> str:
         "# Settings",
         "",
         "From the environment or from a file `.env` in the current folder; the environment wins. The "
-        "spelling of a name counts. An empty value means the default. A name in `.env` that is not listed here "
-        "refuses the start, as does every unsafe set of values: all problems are listed at once.",
+        "spelling of a name counts. An empty value means the default. A name in `.env` that is not listed "
+        "here refuses the start, as does every unsafe set of values: all problems are listed at once.",
         "",
         "Lists have commas. `LOGIN_BASE_URL` and `GRAPH_BASE_URL` are roots (no tenant, no version). "
         "A private certificate authority is named in `REQUESTS_CA_BUNDLE` (sign-in) and `SSL_CERT_FILE` "

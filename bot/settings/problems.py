@@ -21,7 +21,7 @@ class Problem(NamedTuple):
         return f"{self.where}: {self.why}\n    -> {self.what_to_do}"
 
 
-class Refused(Exception):  # noqa: N818 - the product's word: we said no
+class Refused(Exception):
     """A configuration that is not used at all. problems: every one that was found, never only the first."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:

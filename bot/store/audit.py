@@ -44,7 +44,7 @@ _RAW = (
 )
 
 
-class ChainBroken(Exception):  # noqa: N818 - says what is the case
+class ChainBroken(Exception):
     """Somebody without the key changed the head: nothing may be appended, so nothing may be done."""
 
 
@@ -116,7 +116,7 @@ class Chain:
         key_id = self._keys.first_id
         values = {"stream": MAIN, "seq": 0, "mac": GENESIS, "key_id": key_id}
         values["seal"] = self._seal(MAIN, 0, GENESIS, key_id)
-        connection.execute(t.insert_new(connection, t.audit_heads), values)
+        t.insert_new(connection, t.audit_heads, values)
         return connection.execute(_HEAD_LOCKED, {"stream": MAIN}).one()
 
     def _seal(self, stream: str, seq: int, mac: str, key_id: str) -> str:

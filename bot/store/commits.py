@@ -150,7 +150,7 @@ def _receive(connection: Connection, received: Received, at: datetime) -> None:
         "change_id": received.change_id,
         "at": at,
     }
-    if connection.execute(t.insert_new(connection, t.inbox), values).rowcount == 0:
+    if not t.insert_new(connection, t.inbox, values):
         first = find_received(connection, received.conversation_id, received.activity_id)
         raise LosingError(LostBecause.RECEIVED_BEFORE, first.change_id if first else "")
 
@@ -163,8 +163,7 @@ def find_received(connection: Connection, conversation_id: str, activity_id: str
 
 
 def _create(connection: Connection, change: Change) -> Change:
-    values = rows.change_values(change)
-    if connection.execute(t.insert_new(connection, t.changes), values).rowcount == 0:
+    if not t.insert_new(connection, t.changes, rows.change_values(change)):
         raise LosingError(LostBecause.ID_TAKEN, change.id)
     return change
 
@@ -196,11 +195,9 @@ def _keep_slots(connection: Connection, steps: Iterable[tuple[Change | None, Cha
             wanted += [(after.tenant_id, after.target.oid, slot.value, after.id) for slot in after.slots]
     for tenant_id, target_oid, slot, change_id in sorted(wanted):
         key = {"tenant_id": tenant_id, "target_oid": target_oid, "slot": slot}
-        taking = t.insert_new(connection, t.slot_locks)
-        if connection.execute(taking, key | {"change_id": change_id}).rowcount:
-            continue
-        holder = connection.execute(_HOLDER, key).scalar()
-        raise LosingError(LostBecause.SLOT_TAKEN, holder or "")
+        if not t.insert_new(connection, t.slot_locks, key | {"change_id": change_id}):
+            holder = connection.execute(_HOLDER, key).scalar()
+            raise LosingError(LostBecause.SLOT_TAKEN, holder or "")
 
 
 def _write_children(connection: Connection, before: Change | None, after: Change) -> None:
@@ -257,7 +254,7 @@ def _enqueue(connection: Connection, messages: Iterable[Message], at: datetime) 
             "lease_owner": "",
             "lease_until": None,
         }
-        connection.execute(t.insert_new(connection, t.outbox), values)
+        t.insert_new(connection, t.outbox, values)
 
 
 def _bound(change_id: str, n: int) -> bytes:

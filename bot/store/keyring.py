@@ -27,15 +27,15 @@ _KEY = 32
 _ID = re.compile(r"[A-Za-z0-9_-]{1,32}\Z")
 
 
-class KeyMissing(Exception):  # noqa: N818 - says what is the case
+class KeyMissing(Exception):
     """A key that is needed is not in the ring: the message names its id, never its bytes."""
 
 
-class KeyFileUnsafe(Exception):  # noqa: N818 - says what is the case
+class KeyFileUnsafe(Exception):
     """The key file is not a plain file of ours that only we can read."""
 
 
-class SealBroken(Exception):  # noqa: N818 - says what is the case
+class SealBroken(Exception):
     """A sealed value was changed, or stands in another row than the one it was sealed for."""
 
 

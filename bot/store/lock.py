@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 
 
-class DatabaseInUse(Exception):  # noqa: N818 - says what is the case
+class DatabaseInUse(Exception):
     """Another process has this database open. The message names the file."""
 
 

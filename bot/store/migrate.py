@@ -19,7 +19,7 @@ SCRIPTS = Path(__file__).parent / "migrations"
 _ADVISORY = 0x72696E6766656E63
 
 
-class SchemaAhead(Exception):  # noqa: N818 - says what is the case
+class SchemaAhead(Exception):
     """The database is of another version of the bot than this one, and may not be touched."""
 
 

@@ -42,7 +42,7 @@ from bot.store.migrate import HEAD, SchemaAhead, migrate, stored_revision
 _TENANT = "tenant"
 
 
-class WrongTenant(Exception):  # noqa: N818 - says what is the case
+class WrongTenant(Exception):
     """The database belongs to another directory: one directory per installation."""
 
 
@@ -247,5 +247,5 @@ def _meta(connection: Connection, name: str) -> str | None:
 
 def _bind(connection: Connection, name: str, value: str) -> str:
     """What the name stands for: this value if it is new, else what was stored first."""
-    connection.execute(t.insert_new(connection, t.meta), {"name": name, "value": value})
+    t.insert_new(connection, t.meta, {"name": name, "value": value})
     return _meta(connection, name) or value

@@ -272,9 +272,11 @@ leases = sa.Table("leases", metadata, _text("name", key=True), _text("owner"), _
 lane_pauses = sa.Table("lane_pauses", metadata, _text("lane", key=True), _time("until", needed=True))
 
 
-def insert_new(connection: Connection, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
-    """An INSERT that leaves an existing key alone: rowcount 0, no error that ends the transaction."""
-    return _insert(connection, table).on_conflict_do_nothing()
+def insert_new(connection: Connection, table: sa.Table, values: dict[str, Any]) -> bool:
+    """Insert unless the key is there: False instead of an error, which would end the transaction."""
+    statement = _insert(connection, table).on_conflict_do_nothing()
+    done = connection.execute(statement, values, execution_options={"preserve_rowcount": True})
+    return done.rowcount > 0
 
 
 def upsert(connection: Connection, table: sa.Table) -> postgresql.Insert | sqlite.Insert:

@@ -14,9 +14,11 @@ from botbuilder.schema import Activity
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bot.domain import command as c
-from bot.domain.parsing import parse, read_who
+from bot.domain.naming import read_who
+from bot.domain.parsing import parse
 from bot.domain.people import object_id
 from bot.domain.phone import Slot
+from bot.domain.words import split
 from bot.ports import Conversation
 from cards import verbs
 
@@ -130,7 +132,7 @@ def _request(verb: str, data: _RequestButton) -> c.Command:
 
 
 def _form(verb: str, data: _FormButton) -> c.Command:
-    who = read_who(data.who) if data.who and data.who.strip() else None
+    who = read_who(split(data.who or "", {}).words)
     slot = next((slot for slot in Slot if slot.value == data.slot), None)
     reason, ticket = (data.reason or "").strip()[:500], (data.ticket or "").strip()[:120]
     if verb == verbs.FORM_REMOVE:

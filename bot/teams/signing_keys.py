@@ -78,6 +78,11 @@ class SigningKeys:
         self._tried: datetime | None = None
         self._running: asyncio.Task[None] | None = None
 
+    @property
+    def ready(self) -> bool:
+        """There is at least one key to check tokens with."""
+        return bool(self._keys)
+
     async def warm(self) -> None:
         """Fetch once at start. Never raises: without keys every request is refused until a fetch succeeds."""
         await asyncio.shield(self._refresh())

@@ -21,12 +21,13 @@ from bot.workflow.approvers import Approvers
 from bot.workflow.parts import Parts
 
 NOTE_DEFAULT_UNREADABLE = "default-unreadable"
-NOTE_USABLE_AT_ONCE = "usable-at-once"
-NOTE_SMS_SIGN_IN = "sms-sign-in-possible"
-NOTE_REMOVED_AT_ONCE = "removed-at-once"
+NOTE_ADDS = "adds"
+NOTE_REPLACES = "replaces"
+NOTE_SMS_SIGN_IN = "sms-sign-in"
+NOTE_REMOVES = "removes"
 NOTE_LAST_PHONE = "last-phone"
-NOTE_TARGET_UNTOLD = "target-untold"
-NOTE_NOT_UNIQUE = "number-not-unique"
+NOTE_TARGET_UNTOLD = "target-not-told"
+NOTE_NOT_UNIQUE = "sms-not-unique"
 NOTE_WEAK_GROUPS = "weak-groups"
 
 
@@ -160,11 +161,11 @@ def _facts_against(case: Case, facts: Facts) -> list[Refusal]:
 def _notes(case: Case, facts: Facts, target_reach: Reach, *, weak: bool) -> tuple[str, ...]:
     notes = []
     if case.number is None:
-        notes.append(NOTE_REMOVED_AT_ONCE)
+        notes.append(NOTE_REMOVES)
         if len(facts.phones.by_slot) == 1:
             notes.append(NOTE_LAST_PHONE)
     else:
-        notes.append(NOTE_USABLE_AT_ONCE)
+        notes.append(NOTE_ADDS if facts.phones.get(case.slot) is None else NOTE_REPLACES)
         if case.slot is Slot.MOBILE and facts.phones.get(Slot.MOBILE) is None:
             notes.append(NOTE_SMS_SIGN_IN)
     notes.append(NOTE_DEFAULT_UNREADABLE)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from bot.domain import reasons
 from bot.domain.command import Who, WhoKind
+from bot.domain.naming import is_plain
 from bot.domain.people import Actor, Person
 from bot.domain.reasons import Refusal
 from bot.ports import Directory, DirectoryUnavailable
@@ -27,7 +28,7 @@ async def look_up(directory: Directory, who: Who, actor: Actor) -> Person | Seve
     """The account that the words mean. `me` is the speaker."""
     if who.kind is WhoKind.ME:
         return actor.person
-    if who.kind is WhoKind.UPN and not who.value.isascii():
+    if not is_plain(who):
         # Full-width and Cyrillic look-alikes normalise to real names: refused, never normalised.
         return reasons.PERSON_NOT_PLAIN.refuse()
     try:

@@ -84,7 +84,7 @@ async def outcome_of(
 
 
 async def _preview(parts: Parts, change: Change, view: View) -> Preview:
-    effects = tuple(Effect(note) for note in change.notes)
+    effects = tuple(Effect(note, (("name", change.target.name),)) for note in change.notes)
     in_full = None
     alive = change.expires_at is not None and parts.now() < change.expires_at
     if view.may_submit and alive:

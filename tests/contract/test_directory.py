@@ -163,6 +163,12 @@ async def test_members_are_read_over_all_pages_up_to_the_limit(stage: Stage) -> 
     assert list(await stage.directory.members(NOBODY, 5)) == []
 
 
+async def test_a_group_that_anybody_may_fill_is_weak(stage: Stage) -> None:
+    """A role-assignable group is strong; one that does not exist is weak."""
+    strong = stage.group("operator")
+    assert await stage.directory.weak_groups(frozenset({strong, NOBODY})) == {NOBODY}
+
+
 # --- protection -------------------------------------------------------------------------------------------
 async def protection(stage: Stage, alias: str, rules: ProtectionRules = NO_RULES) -> str:
     own = frozenset(stage.group(name) for name in ("operator", "approver"))

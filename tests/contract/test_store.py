@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy.exc import IntegrityError
 from store_desk import (
     AGENT,
     MANAGER,
@@ -27,7 +28,7 @@ from store_desk import (
     vote,
 )
 
-from bot.domain.change import Asked, Asking, OpState, State, Verdict
+from bot.domain.change import Asked, Asking, Change, OpState, State, Verdict
 from bot.domain.people import PersonRef
 from bot.domain.phone import PhoneNumber, Slot
 from bot.ports import (
@@ -96,9 +97,8 @@ async def test_a_late_move_is_lost_and_sees_the_present(store: SqlStore) -> None
     before = await created(store, "AAAAA1", S.PENDING)
     now = await moved(store, before, S.CANCELLED)
     late = Move(before, replace(before, state=S.APPROVED))
-    commit = Commit(
-        at=START, create=change("AAAAA2"), moves=(late,), events=(event(),), messages=(message("m"),)
-    )
+    other, told = change("AAAAA2"), (message("m"),)
+    commit = Commit(at=START, create=other, moves=(late,), events=(event(),), messages=told)
     assert await store.commit(commit) == Lost(LostBecause.MOVED, now)
     assert await store.change("AAAAA2") is None
     assert await store.next_due() is None
@@ -211,9 +211,9 @@ async def test_crossing_commits_do_not_block_each_other(store: SqlStore) -> None
         (await created(store, f"A{n:05}"), await created(store, f"B{n:05}", target=SECOND)) for n in range(20)
     ]
 
-    async def both(first: object, second: object) -> Won | Lost:
-        moves = tuple(Move(c, replace(c, state=S.PENDING)) for c in (first, second))  # type: ignore[type-var]
-        return await store.commit(Commit(at=START, moves=moves, events=(event(),)))  # type: ignore[arg-type]
+    async def both(first: Change, second: Change) -> Won | Lost:
+        moves = tuple(Move(c, replace(c, state=S.PENDING)) for c in (first, second))
+        return await store.commit(Commit(at=START, moves=moves, events=(event(),)))
 
     jobs = [both(a, b) for a, b in pairs] + [both(b, a) for a, b in pairs]
     answers = await asyncio.wait_for(asyncio.gather(*jobs), 30)
@@ -246,10 +246,10 @@ async def test_an_illegal_move_is_a_defect(store: SqlStore, what: str) -> None:
 async def test_one_vote_per_person_and_step_even_behind_our_back(place: Place, store: SqlStore) -> None:
     """The database itself refuses a second vote of one person in one step."""
     await created(store, "AAAAA1", S.PENDING, votes=(vote(),))
-    columns = "change_id, step, oid, place, name, upn, verdict, at, content_hash, via, because"
-    copy = f"INSERT INTO votes ({columns}) SELECT {columns.replace('place', 'place + 1')} FROM votes"
-    with pytest.raises(Exception, match=r"(?i)unique"):
-        place.sql(copy)
+    rest = "name, upn, verdict, at, content_hash, via, because"
+    keys = "change_id, step, oid"
+    with pytest.raises(IntegrityError, match=r"(?i)unique"):
+        place.sql(f"INSERT INTO votes ({keys}, place, {rest}) SELECT {keys}, 1, {rest} FROM votes")  # noqa: S608
 
 
 async def test_an_activity_counts_once(store: SqlStore) -> None:
@@ -300,8 +300,8 @@ async def test_a_number_does_not_open_in_another_row(place: Place, store: SqlSto
     await created(store, "AAAAA1", S.PENDING)
     await created(store, "AAAAA2", S.PENDING, target=SECOND)
     place.sql(
-        "UPDATE sealed_numbers SET sealed = (SELECT o.sealed FROM sealed_numbers o WHERE o.change_id = 'AAAAA2')"
-        " WHERE change_id = 'AAAAA1'"
+        "UPDATE sealed_numbers SET sealed ="
+        " (SELECT o.sealed FROM sealed_numbers o WHERE o.change_id = 'AAAAA2') WHERE change_id = 'AAAAA1'"
     )
     with pytest.raises(SealBroken):
         await store.numbers("AAAAA1")
@@ -356,18 +356,19 @@ async def test_what_waits_for_me(store: SqlStore) -> None:
     assert ([c.id for c in found], more) == (["SECOND", "WAITS2"], 1)
 
 
-async def test_a_cancelled_caller_does_not_cut_the_transaction(store: SqlStore) -> None:
+async def test_a_cancelled_caller_does_not_cut_the_transaction(place: Place) -> None:
     """The person who asked is gone; what was begun is still stored whole."""
-    tasks = [asyncio.create_task(created(store, f"AAAA{n:02}")) for n in range(20)]
-    await asyncio.sleep(0)
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-    for _ in range(8):
-        await store.ping()
-    found, _ = await store.list_changes(Listing.MINE, AGENT.oid, 50)
-    assert len(found) == 20
-    assert (await store.verify_audit()).records == 20
+    async with place.opened() as store:
+        tasks = [asyncio.create_task(created(store, f"AAAA{n:02}")) for n in range(20)]
+        await asyncio.sleep(0)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        assert all(task.cancelled() for task in tasks)
+    async with place.opened() as store:
+        found, _ = await store.list_changes(Listing.MINE, AGENT.oid, 50)
+        assert len(found) == 20
+        assert (await store.verify_audit()).records == 20
 
 
 async def test_conversations_are_kept_replaced_and_forgotten(store: SqlStore) -> None:

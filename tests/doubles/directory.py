@@ -164,6 +164,11 @@ class FakeDirectory:
         found = dict.fromkeys(oid for each in self._tree(_guid(group)) for oid in sorted(each.members))
         return tuple(self.people[oid] for oid in found if oid in self.people)[:limit]
 
+    async def weak_groups(self, groups: frozenset[str]) -> frozenset[str]:
+        await self._enter("weak_groups")
+        found = {each: self.groups.get(_guid(each)) for each in groups}
+        return frozenset(each for each, group in found.items() if group is None or not group.role_assignable)
+
     async def protection(self, oid: str, rules: ProtectionRules, own_groups: frozenset[str]) -> Protection:
         await self._enter("protection")
         return Protection(tuple(self._facts(self._known(oid), rules, own_groups)))

@@ -245,6 +245,14 @@ async def test_typed_text_stays_one_value_on_the_wire() -> None:
     assert r'"displayName:a\\"' in searched
 
 
+async def test_a_look_alike_address_is_not_even_asked_for() -> None:
+    """Graph may fold letters in its own way, so an address that is not plain ASCII finds nobody here."""
+    bench = Bench(listed(ALICE))
+    for text in ("\u0430lice@x.example", "\uff41lice@x.example", "alice@x.example\u200b"):
+        assert await bench.directory.find(Who(WhoKind.UPN, text)) == ()
+    assert bench.requests == []
+
+
 SAFE = {"$filter", "$search", "$select", "$top", "$count"}
 
 
@@ -281,6 +289,21 @@ async def test_a_tenant_without_the_licence_for_pim_has_no_eligible_people() -> 
     assert not await bench.directory.protection(OID, rules, frozenset())
     bench = Bench(by=answers("PermissionScopeNotGranted"))
     await caught(DirectoryUnavailable, bench.directory.protection(OID, rules, frozenset()))
+
+
+async def test_a_custom_role_of_one_of_our_groups_protects_its_members() -> None:
+    """Such a role shows among the group's assignments only, so those are read for our own groups too."""
+    custom = "33333333-3333-4333-8333-333333333333"
+
+    def by(request: httpx.Request) -> Answer:
+        if request.url.path.endswith("transitiveMemberOf/microsoft.graph.group"):
+            return listed({"id": GROUP, "displayName": "Ours", "isAssignableToRole": True})
+        if request.url.path.endswith("roleAssignments") and GROUP in request.url.params["$filter"]:
+            return listed({"principalId": GROUP, "roleDefinitionId": custom})
+        return ok(ALICE) if request.url.path == f"/v1.0/users/{OID}" else listed()
+
+    found = await Bench(by=by).directory.protection(OID, ProtectionRules(), frozenset({GROUP.upper()}))
+    assert found.facts == (f"holds the directory role {custom}",)
 
 
 # --- writes -----------------------------------------------------------------------------------------------

@@ -485,4 +485,4 @@ class TestWhenTheAnswerIsLost:
         change = await h.store.change(sent.view.change.id)
         assert change is not None
         assert change.state is State.APPLIED
-        assert "number-not-unique" in change.notes
+        assert "sms-not-unique" in change.notes

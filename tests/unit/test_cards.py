@@ -1,0 +1,373 @@
+"""What every card must be: complete, small, well-formed, honest about its buttons, silent about numbers."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import cards_examples as examples
+import microsoft_teams.cards as ac
+import pytest
+from syrupy.assertion import SnapshotAssertion
+
+import cards
+from bot.domain import outcome as o
+from bot.domain import reasons
+from bot.domain.access import ALLOWED, may
+from bot.domain.change import Change, State
+from bot.domain.command_docs import COMMANDS
+from bot.domain.people import Reader, Role
+from bot.domain.phone import EXAMPLES
+from cards import phrases, verbs
+from cards.words import Words, words_for
+
+EVERY = examples.every()
+CLASSES = {
+    cls.model_fields["type"].default: cls
+    for cls in vars(ac).values()
+    if isinstance(cls, type) and "type" in getattr(cls, "model_fields", {})
+}
+Json = dict[str, Any]
+
+
+def draw(name: str) -> cards.Drawn:
+    outcome, reader = EVERY[name]
+    return cards.draw(outcome, reader)
+
+
+def nodes(value: Any) -> Iterator[Json]:
+    """Every JSON object of a card, but not what is inside button data."""
+    if isinstance(value, dict):
+        yield value
+        for key, each in value.items():
+            if key != "data":
+                yield from nodes(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from nodes(each)
+
+
+def shown(card: Json) -> Iterator[Json]:
+    """The same without fallbacks and refresh, which nobody sees on the card."""
+    for node in nodes({key: each for key, each in card.items() if key != "refresh"}):
+        yield {key: each for key, each in node.items() if key != "fallback"}
+
+
+def typed(card: Json, kind: str) -> list[Json]:
+    """The elements of a type, each once, fallbacks apart."""
+    found = {json.dumps(n, sort_keys=True): n for n in shown(card) if n.get("type") == kind}
+    return list(found.values())
+
+
+def words_on(card: Json) -> str:
+    """What stands on the card, a paragraph a line."""
+    lines = ["".join(run["text"] for run in n.get("inlines", ())) for n in shown(card)]
+    return "\n".join([*lines, *(str(n.get("text", n.get("title", ""))) for n in shown(card))])
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_looks_as_agreed(name: str, snapshot: SnapshotAssertion) -> None:
+    """A card changes only when somebody means to change it."""
+    drawn = draw(name)
+    assert {"card": drawn.card, "text": drawn.text} == snapshot
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_every_field_exists_in_the_card_format(name: str) -> None:
+    """No misspelt field goes out: the card classes would let it pass in silence."""
+    for node in nodes(draw(name).card):
+        if node.get("type", "") in CLASSES:
+            fields = CLASSES[node["type"]].model_fields
+            known = {field.serialization_alias or field.alias or key for key, field in fields.items()}
+            camel = {re.sub("_([a-z])", lambda m: m[1].upper(), key) for key in fields}
+            assert set(node) <= known | camel | {"choices.data"}, node["type"]
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_fits_every_client(name: str) -> None:
+    """Version 1.5, a fallback text, a language, under 28 KB, whole numbers whole, everything wraps."""
+    drawn = draw(name)
+    raw = json.dumps(drawn.card, ensure_ascii=False)
+    assert drawn.card["version"] == "1.5"
+    assert drawn.card["fallbackText"] == drawn.text
+    assert drawn.card["lang"] == "en"
+    assert 0 < len(drawn.text) < 1000
+    assert len(raw.encode("utf-16-le")) < 28_000
+    assert not re.search(r"\d\.0[,}\]]", raw)
+    assert all(block["wrap"] is True for block in typed(drawn.card, "TextBlock"))
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_nothing_foreign_is_loaded_or_opened(name: str) -> None:
+    """No picture, no address, no link: a card never makes a client call anybody but us."""
+    card = draw(name).card
+    kinds = {str(node.get("type")) for node in nodes(card)}
+    assert not kinds & {"Image", "Media", "Action.OpenUrl", "ImageSet", "Icon"}
+    assert "://" not in json.dumps(card)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_inputs_have_labels_and_unique_ids(name: str) -> None:
+    """A screen reader can say what each field is, and no two fields share an id."""
+    fields = [n for n in shown(draw(name).card) if str(n.get("type", "")).startswith("Input.")]
+    unique = {json.dumps(n, sort_keys=True): n for n in fields}.values()
+    ids = [n["id"] for n in unique]
+    assert len(ids) == len(set(ids))
+    assert set(ids) <= verbs.INPUTS
+    assert all(n["label"] for n in unique)
+    assert all(n["errorMessage"] for n in unique if n.get("isRequired"))
+
+
+def _shape_of(verb: str) -> set[str]:
+    if verb in verbs.REQUEST_VERBS:
+        return {"v", "change_id", "nonce"}
+    if verb in verbs.FORM_VERBS:
+        return {"v"}
+    return {"v", "verb", "who"} if verb == verbs.CHOOSE else {"v", "command"}
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_buttons_carry_only_pointers(name: str) -> None:
+    """Button data is exactly what the inbound side accepts, for new and for old clients."""
+    for node in nodes(draw(name).card):
+        if node.get("type") != "Action.Execute":
+            continue
+        verb, data, old = node["verb"], node["data"], node["fallback"]
+        assert verb in verbs.VERBS
+        assert set(data) == _shape_of(verb)
+        assert old["type"] == "Action.Submit"
+        if verb == verbs.CHOOSE:
+            assert old["data"] == {"v": 1, "verb": "run", "command": f"{data['verb']} {data['who']}"}
+        else:
+            assert old["data"] == {**data, "verb": verb}
+        needs_fields = verb in verbs.FORM_VERBS | {verbs.REJECT}
+        assert node["associatedInputs"] == ("auto" if needs_fields else "none")
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_few_buttons_in_action_sets(name: str) -> None:
+    """At most six buttons, at most one stands out, and each sits where old clients find the fallback."""
+    card = draw(name).card
+    assert "actions" not in card
+    groups = typed(card, "ActionSet")
+    actions = [action for group in groups for action in group["actions"]]
+    assert len(actions) <= 7  # the approver's Reject opens a field with its own Reject
+    assert len([a for a in actions if a["type"] == "Action.Execute"]) <= 6
+    assert len([a for a in actions if a.get("style") == "positive"]) <= 1
+    assert all(a.get("style") == "destructive" for a in actions if a.get("verb") == verbs.REJECT)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_typed_way_stands_on_the_card(name: str) -> None:
+    """Whoever cannot press a button can type the same: the words are on the card."""
+    card = draw(name).card
+    said = words_on(card)
+    typed_ways = {
+        verbs.CANCEL: "cancel R-7K2Q9M-4F3A",
+        verbs.APPROVE: "approve R-7K2Q9M-4F3A",
+        verbs.REJECT: "reject R-7K2Q9M-4F3A because",
+        verbs.FORM_SET: "set SLOT for WHO",
+        verbs.FORM_REMOVE: "remove SLOT for WHO",
+    }
+    for action in typed(card, "Action.Execute"):
+        assert typed_ways.get(action["verb"], "") in said
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_clear_number_only_in_preview_and_form(name: str) -> None:
+    """Only the requester's own preview and number field show a number in clear; no twin does."""
+    drawn = draw(name)
+    raw = json.dumps(drawn.card, ensure_ascii=False)
+    for example in EXAMPLES.values():
+        raw = raw.replace(example, "")
+    allowed = name in ("preview", "choice-set")
+    assert (examples.CLEAR in raw) is allowed
+    assert bool(re.search(r"\+\d[\d ]{6,}", raw)) is allowed
+    assert "5309" not in drawn.text
+
+
+def test_numbers_in_free_text_are_masked() -> None:
+    """A number that somebody wrote into the reason or the ticket does not reach the approver in clear."""
+    reason = "new phone +1 415 867 5309 or 0415 867 5309, since 2026-11-20"
+    outcome = o.AwaitingApproval(
+        examples.view(o.Audience.APPROVER, change=examples.change(reason=reason, ticket="+14158675309"))
+    )
+    drawn = cards.draw(outcome, examples.PLAIN_READER)
+    everything = json.dumps(drawn.card) + drawn.text
+    assert "5309" not in everything
+    assert "867" not in everything
+    assert "2026-11-20" in drawn.text
+
+
+@pytest.mark.parametrize("reason", list(reasons.every()), ids=lambda reason: reason.code)
+def test_every_reason_can_be_said(reason: reasons.Reason) -> None:
+    """Each registered no shows its title, why, what to do and code; and `explain` shows it without a case."""
+    refusal = reason.refuse(**{fact: f"the {fact}" for fact in reason.facts})
+    said = cards.draw(o.Refused((refusal,)), examples.OPERATOR).text
+    assert reason.code in said
+    assert all(f"the {fact}" in said for fact in reason.facts)
+    assert "`" not in said
+    explained = cards.draw(o.Page(o.PageKind.EXPLAIN, reason=reason), examples.OPERATOR).text
+    assert reason.code in explained
+    assert "{" not in explained
+
+
+def test_audiences_get_their_own_buttons() -> None:
+    """Approve stands only before an approver who may vote, Cancel only before the requester."""
+
+    def pressed(name: str) -> set[str]:
+        return {a["verb"] for a in typed(draw(name).card, "Action.Execute")}
+
+    assert pressed("waiting-approver") == {verbs.APPROVE, verbs.REJECT}
+    assert pressed("waiting-requester") == {verbs.CANCEL}
+    assert pressed("waiting-target") == set()
+    assert pressed("waiting-onlooker") == set()
+    assert pressed("preview") == {verbs.SUBMIT, verbs.CANCEL}
+    voted = o.AwaitingApproval(examples.view(o.Audience.APPROVER, may_vote=False))
+    assert not typed(cards.draw(voted, examples.PLAIN_READER).card, "Action.Execute")
+
+
+def test_approver_reads_the_whole_request_in_sentences() -> None:
+    """Who asks for what on whom, why, by which rule and until when: nothing else has to be opened."""
+    text = draw("waiting-approver").text
+    for part in (
+        "Olivia Park asks to replace the mobile of Alice Adams, +1 •••••• 12, by +1 •••••• 09.",
+        "Reason: lost phone, identity checked by badge photo",
+        "Ticket: INC1234",
+        "Person: alice@contoso.com",
+        "Asked by: olivia@contoso.com, Mon 23 Nov, 08:07",
+        "Rule: ordinary change",
+        "Decide until: Tue 24 Nov, 08:07",
+    ):
+        assert part in text
+
+
+def test_rejecting_needs_words_approving_does_not() -> None:
+    """The field for the reason is required, opens with Reject only, and does not hinder Approve."""
+    card = draw("waiting-approver").card
+    (field,) = typed(card, "Input.Text")
+    assert field["id"] == verbs.BECAUSE
+    assert field["isRequired"] is True
+    (opener,) = typed(card, "Action.ShowCard")
+    assert verbs.BECAUSE in json.dumps(opener["card"])
+
+
+def test_target_is_told_who_and_what_to_do() -> None:
+    """The person concerned reads who asked, the masked numbers, and whom to tell if it was not them."""
+    text = draw("waiting-target").text
+    assert (
+        "Olivia Park of the helpdesk asked to change your mobile from +1 •••••• 12 to +1 •••••• 09." in text
+    )
+    assert "tell your IT security now" in text
+
+
+def test_unreachable_approver_is_named_with_the_cause() -> None:
+    """The requester sees who cannot be asked, why, and who is asked instead, before submitting."""
+    text = draw("preview").text
+    assert "Megan Bowen (manager) cannot be asked (has not installed this app in Teams)" in text
+    assert "Asked instead: Raj Patel (approver)" in text
+
+
+def test_form_keeps_values_and_shows_the_error_beside_its_field() -> None:
+    """After an error nothing has to be typed again, and the message follows the field that is wrong."""
+    body = draw("form-set-wrong").card["body"]
+    kept = {n["id"]: n.get("value") for n in body if "id" in n}
+    assert kept == {
+        "who": examples.ALICE.oid,
+        "slot": "mobile",
+        "number": "0415 867 5309",
+        "reason": "lost phone",
+        "ticket": "INC1234",
+    }
+    place = next(i for i, n in enumerate(body) if n.get("id") == "number")
+    assert "The number has no country code" in body[place + 1]["text"]
+    picker = next(n for n in body if n.get("id") == "who")
+    assert picker["choices.data"] == {"type": "Data.Query", "dataset": "graph.microsoft.com/users"}
+    assert picker["choices"][0]["title"].startswith("Alice Adams")
+
+
+def test_choice_never_picks_and_tells_namesakes_apart() -> None:
+    """Two people of one name differ by user name and id tail, and neither is preselected."""
+    radio = next(n for n in draw("choice-set").card["body"] if n.get("id") == "who")
+    assert "value" not in radio
+    assert [c["value"] for c in radio["choices"]] == [examples.ALICE.oid, examples.ALICE_2.oid]
+    titles = [a["title"] for a in typed(draw("choice-show").card, "Action.Execute")]
+    assert titles == ["Show Alice Adams …3301", "Show Alice Adams …beef"]
+
+
+@pytest.mark.parametrize("roles", [frozenset(), *(frozenset({role}) for role in Role)])
+def test_help_lists_what_the_roles_may_run(roles: frozenset[Role]) -> None:
+    """Help shows every command these roles may run and none that they may not."""
+    said = words_on(cards.draw(o.Page(o.PageKind.HELP), Reader("x", roles=roles)).card)
+    first = {line.split()[0] for line in said.splitlines() if line.split()}
+    for doc in COMMANDS:
+        if doc.verb not in ("help", "hi", "my requests"):
+            assert (doc.verb in first) is may(doc.kind, roles), doc.verb
+    assert set(ALLOWED)
+
+
+def test_help_is_drawn_once_per_roles_and_language() -> None:
+    """A help turn costs a look-up: the same card object comes back for another reader of the same roles."""
+    page = o.Page(o.PageKind.HELP)
+    first = cards.draw(page, Reader("one", timezone="Europe/Berlin", roles=frozenset({Role.OPERATOR})))
+    second = cards.draw(page, Reader("two", timezone="Asia/Tokyo", roles=frozenset({Role.OPERATOR})))
+    assert first is second
+
+
+def test_times_are_the_readers() -> None:
+    """The same moment reads in the reader's time zone; without a usable one it says UTC."""
+    moment = examples.NOW
+    assert words_for("en", "Europe/Berlin").when(moment) == "Mon 23 Nov, 14:05"
+    assert words_for("en", "America/New_York").when(moment, year=True) == "Mon 23 Nov 2026, 08:05"
+    for unusable in ("Nowhere/City", "", "../../etc/passwd", "UTC"):
+        assert words_for("en", unusable).when(moment) == "Mon 23 Nov, 13:05 UTC"
+
+
+@pytest.mark.parametrize("locale", ["de-DE", "", "../../../etc", "en\x00", "x" * 400])
+def test_unknown_languages_read_english(locale: str) -> None:
+    """A language that we do not have, or a tag that is none, means English and says so to screen readers."""
+    words = Words(locale, "UTC")
+    assert words("Cancelled: nothing was changed") == "Cancelled: nothing was changed"
+    assert words.lang == "en"
+
+
+@pytest.mark.parametrize("state", State)
+def test_every_state_has_plain_words(state: State) -> None:
+    """No state is shown by its internal name, and each has a glyph beside the word."""
+    glyph, word, _tone = phrases.STATES[state]
+    assert glyph
+    assert word != state.value
+    assert phrases.SHORT_STATES[state]
+
+
+@pytest.mark.parametrize("key", phrases.EFFECTS)
+def test_every_effect_can_be_said(key: str) -> None:
+    """Each effect of a preview becomes a sentence with its facts filled in."""
+    facts = tuple((fact, "fact") for fact in ("name", "why", "method", "rule"))
+    outcome = replace(examples.preview(), effects=(o.Effect(key, facts),))
+    assert "{" not in cards.draw(outcome, examples.OPERATOR).text
+
+
+def test_long_lists_stay_small() -> None:
+    """A hundred long requests make a card under 28 KB with six buttons, and says what is missing."""
+    long = examples.change(reason="r" * 500)
+    long = replace(long, target=replace(long.target, name="n" * 200, upn="u" * 200))
+    for kind in (o.PageKind.HISTORY, o.PageKind.APPROVALS, o.PageKind.OPEN, o.PageKind.MY_REQUESTS):
+        drawn = cards.draw(o.Page(kind, (o.Row(change=long, at=examples.NOW),) * 100), examples.OPERATOR)
+        assert len(json.dumps(drawn.card, ensure_ascii=False).encode()) < 28_000
+        buttons = [n for n in nodes(drawn.card) if n.get("type") == "Action.Execute"]
+        assert len(buttons) <= 6
+        assert "75 more are not shown." in words_on(drawn.card)
+
+
+def test_removal_reads_as_a_removal() -> None:
+    """An emptied slot is said in words, not shown as an empty place."""
+    removal: Change = examples.rows(o.PageKind.APPROVALS)[1].change or examples.change()
+    outcome = o.AwaitingApproval(examples.view(o.Audience.APPROVER, change=removal))
+    said = cards.draw(outcome, examples.PLAIN_READER).text
+    assert "asks to remove the office phone of Raj Patel, +1 •••••• 12." in said
+    own = cards.draw(o.AwaitingApproval(examples.view(change=removal)), examples.OPERATOR).text
+    assert "+1 •••••• 12 → no number" in own
