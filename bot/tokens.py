@@ -27,7 +27,7 @@ class Clock(Protocol):
     def now(self) -> datetime: ...
 
 
-class TokenUnavailable(Exception):  # noqa: N818 - it says what happened
+class TokenUnavailable(Exception):
     """No token could be had. `code` is Entra's AADSTS code, its OAuth error word, or `unreachable`."""
 
     def __init__(self, code: str) -> None:

@@ -81,7 +81,9 @@ def build_app(
 async def _no_proxy(request: web.Request, handler: Handler) -> web.StreamResponse:
     """A sandbox has no proxy before it: whoever says otherwise came from somewhere else."""
     if any(name.lower().startswith(("forwarded", "x-forwarded")) for name in request.headers):
-        log.warning("http refused a request", extra={"status": 403, "why": "forwarded", "peer": request.remote})
+        log.warning(
+            "http refused a request", extra={"status": 403, "why": "forwarded", "peer": request.remote}
+        )
         return web.Response(status=403)
     return await handler(request)
 

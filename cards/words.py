@@ -129,7 +129,7 @@ def _fact(name: str, value: str, code: bool) -> list[Run]:
             for n, part in enumerate(value.split("`"))
         ]
     if name in _FREE_FACTS:
-        return [Run(value, strong=True)]
+        return [Run(free(value), strong=True)]
     cap = LONG if name in _LONG_FACTS else SHORT
     return [Run(plain(value, cap), strong=not code and cap == SHORT, code=code)]
 

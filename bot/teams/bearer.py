@@ -39,7 +39,7 @@ class Expected(Protocol):
     def leeway_seconds(self) -> int: ...
 
 
-class BadToken(Exception):  # noqa: N818 - it says what happened
+class BadToken(Exception):
     """The token proves nothing. `rule` names the check; `why` says what was missed, without content."""
 
     def __init__(self, rule: str, why: str) -> None:

@@ -25,7 +25,7 @@ _Convert = Callable[[Any, str], Any]
 _WITHOUT_EXTRAS = (ChannelAccount, ConversationAccount)
 
 
-class BadActivity(ValueError):  # noqa: N818 - it says what happened
+class BadActivity(ValueError):
     """A field has a type that would break the SDK. The text names the field, never its value."""
 
 

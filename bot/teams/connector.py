@@ -43,11 +43,11 @@ class SendError(Exception):
         self.sub_code = sub_code
 
 
-class SendRefused(SendError):  # noqa: N818 - it says what happened
+class SendRefused(SendError):
     """Teams said no; trying again would get the same answer. `code` such as `ForbiddenOperationException`."""
 
 
-class SendLater(SendError):  # noqa: N818 - it says what happened
+class SendLater(SendError):
     """Not now: throttled, unavailable, no connection, no token. `retry_after` in seconds when Teams named
     it.
     """
@@ -59,7 +59,7 @@ class SendLater(SendError):  # noqa: N818 - it says what happened
         self.retry_after = retry_after
 
 
-class SendUnknown(SendError):  # noqa: N818 - it says what happened
+class SendUnknown(SendError):
     """The request went out and no answer came: it may have been delivered."""
 
 

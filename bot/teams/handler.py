@@ -122,13 +122,14 @@ class RingfenceBot(TeamsActivityHandler):  # type: ignore[misc]  # the SDK ships
     async def _reference_only(self, turn_context: TurnContext) -> None:
         activity = turn_context.activity
         sender = activity.from_property
-        if _is_shared(activity) or sender is None or not object_id(sender.aad_object_id or ""):
+        oid = object_id(sender.aad_object_id or "") if sender is not None else None
+        if _is_shared(activity) or oid is None:
             return
-        if activity.type == "installationUpdate" and (activity.action or "").startswith("remove"):
-            await self._store.forget_conversation(object_id(sender.aad_object_id) or "")
-            self._addresses.known.pop(object_id(sender.aad_object_id) or "", None)
-            return
-        await self._remember(activity)
+        if _says_goodbye(activity):
+            await self._store.forget_conversation(oid)
+            self._addresses.known.pop(oid, None)
+        else:
+            await self._remember(activity)
 
     async def _remember(self, activity: Activity) -> Conversation:
         """The latest reference wins; it is written only when something in it changed."""
@@ -215,6 +216,14 @@ def _is_shared(activity: Activity) -> bool:
     """Anything but a one-to-one chat. Without the field it is a personal chat (older clients)."""
     kind = activity.conversation.conversation_type if activity.conversation else None
     return bool(kind and kind != "personal") or bool(activity.conversation and activity.conversation.is_group)
+
+
+def _says_goodbye(activity: Activity) -> bool:
+    """The app was removed: by either of the two events that Teams sends, in whichever order."""
+    removed = activity.members_removed or ()
+    return (activity.action or "").startswith("remove") or any(
+        member.id == activity.recipient.id for member in removed
+    )
 
 
 def _card_reply(outcome: Outcome, reader: Reader) -> InvokeReply:

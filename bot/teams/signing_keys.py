@@ -44,7 +44,7 @@ class SigningKey:
     endorsements: frozenset[str]
 
 
-class KeysUnreadable(Exception):  # noqa: N818 - it says what happened
+class KeysUnreadable(Exception):
     """The metadata host answered something that holds no usable key. The text is a short word."""
 
 

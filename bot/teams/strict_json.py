@@ -16,7 +16,7 @@ _STRINGS = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
 _NOT_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
 
 
-class NotStrict(ValueError):  # noqa: N818 - it says what happened
+class NotStrict(ValueError):
     """The bytes are not the JSON we accept. The text is a short reason without content."""
 
 

@@ -58,11 +58,7 @@ class Reading:
             return Choice(found.people, command)
         records, more = await self._parts.store.history(found.oid, ROWS)
         rows = tuple(
-            Row(
-                (record.event.name, record.event.facts.get("by", ""), _detail(record.event.facts)),
-                at=record.at,
-            )
-            for record in records
+            Row((_what(record.event.name), _detail(record.event.facts)), at=record.at) for record in records
         )
         return Page(PageKind.HISTORY, rows, person=found, roles=actor.roles, more=more)
 
@@ -91,8 +87,15 @@ class Reading:
         return own or may(Show, actor.roles)
 
 
+def _what(name: str) -> str:
+    """`change:mobile:applied` as "mobile: applied", `access:approve:refused` as "approve: refused"."""
+    _, subject, action = name.split(":", 2)
+    words = {slot.value: slot.word for slot in Slot}
+    return f"{words.get(subject, subject)}: {action}"
+
+
 def _detail(facts: Mapping[str, str]) -> str:
-    parts = [facts.get("id", "")]
+    parts = [facts.get("by", ""), facts.get("id", "")]
     if facts.get("before") or facts.get("after"):
         parts.append(f"{facts.get('before', '')} → {facts.get('after', '')}")
     parts += [facts[key] for key in ("because", "code", "graph_request_id") if facts.get(key)]

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from store_desk import MINUTE, SECOND, START, Place, change, created, message, moved
+from store_desk import MINUTE, SECOND, START, Place, created, message, moved
 
 from bot.domain.change import State
 from bot.domain.people import PersonRef
@@ -68,9 +68,8 @@ async def test_a_dead_worker_is_relieved_and_fenced_off(store: SqlStore) -> None
     kept = await moved(store, taken, S.APPLYING)
     assert (kept.lease_owner, kept.lease_until) == ("quick", taken.lease_until)
     freed = await moved(store, kept, S.UNCONFIRMED, lease_owner="", lease_until=None)
-    assert (await store.claim_changes("slow", START + 2 * MINUTE, MINUTE, 1))[
-        0
-    ].row_version == freed.row_version + 1
+    (again,) = await store.claim_changes("slow", START + 2 * MINUTE, MINUTE, 1)
+    assert again.row_version == freed.row_version + 1
 
 
 async def test_leases_can_be_given_back(store: SqlStore) -> None:
@@ -105,9 +104,7 @@ async def test_messages_wait_are_tried_and_end(store: SqlStore) -> None:
     told = (message("done"), message("dead"), message("soon", due_at=START + 5 * MINUTE), message("again"))
     await store.commit(Commit(at=START, messages=told))
     first = await store.claim_messages("w", START, MINUTE, 9)
-    assert [(m.key, m.attempts, m.due_at) for m in first] == [
-        (k, 1, START) for k in ("again", "dead", "done")
-    ]
+    assert [(m.key, m.attempts) for m in first] == [("again", 1), ("dead", 1), ("done", 1)]
     await store.message_done("done")
     await store.message_dead("dead", "blocked the bot")
     await store.message_later("again", START + 2 * MINUTE)
@@ -115,10 +112,8 @@ async def test_messages_wait_are_tried_and_end(store: SqlStore) -> None:
     second = await store.claim_messages("w", START + 9 * MINUTE, MINUTE, 9)
     assert [(m.key, m.attempts) for m in second] == [("again", 2), ("soon", 1)]
     await store.message_later("done", START)
-    assert [m.key for m in await store.claim_messages("w", START + 99 * MINUTE, MINUTE, 9)] == [
-        "again",
-        "soon",
-    ]
+    third = await store.claim_messages("w", START + 99 * MINUTE, MINUTE, 9)
+    assert [m.key for m in third] == ["again", "soon"]
 
 
 async def test_a_message_is_enqueued_once(store: SqlStore) -> None:
@@ -146,10 +141,3 @@ async def test_the_next_due_time_looks_at_both_and_at_leases(store: SqlStore) ->
     assert done is not None
     await moved(store, done, S.EXPIRED, due_at=None)
     assert await store.next_due() is None
-
-
-async def test_messages_hold_references_only(place: Place, store: SqlStore) -> None:
-    """Inbox and outbox have no column for text, numbers or cards."""
-    await store.commit(Commit(at=START, create=change("AAAAA1"), messages=(message("m"),)))
-    ((row,),) = place.sql("SELECT change_id || to_oid || why FROM outbox")
-    assert row == "AAAAA1" + message("m").to_oid

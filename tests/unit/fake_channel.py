@@ -1,4 +1,4 @@
-"""A Teams channel on loopback for tests: signing keys, metadata host, connector, and a front door to knock at.
+"""A Teams channel on loopback for tests: signing keys, metadata host, connector, and a front door.
 
 Knows our public faces at the Teams edge. Must not patch them.
 """
@@ -216,7 +216,11 @@ class House:
         self, body: Any = None, token: str | None = None, headers: dict[str, str] | None = None
     ) -> tuple[int, bytes]:
         """Knock. A dict or list becomes JSON, bytes go as they are; status and body come back."""
-        raw = body if isinstance(body, bytes) else json.dumps(self.activity() if body is None else body).encode()
+        raw = (
+            body
+            if isinstance(body, bytes)
+            else json.dumps(self.activity() if body is None else body).encode()
+        )
         sent = {
             "Content-Type": "application/json",
             "Authorization": f"Bearer {self.token() if token is None else token}",
@@ -232,7 +236,7 @@ class House:
 async def house(
     *, limits: Limits | None = None, limit_seconds: float = 3.0, body_seconds: float = 5.0, **changes: Any
 ) -> AsyncIterator[House]:
-    """Open a front door on loopback, keys warmed, with a bot behind it. `changes` go into the gate's rules."""
+    """Open a front door on loopback, keys warmed, a bot behind it. `changes` go into the gate's rules."""
     async with contextlib.AsyncExitStack() as stack:
         metadata, connector, clock, bot = MetadataHost(), ConnectorHost(), HandClock(), Bot()
         for server in (metadata.server, connector.server):
@@ -264,7 +268,11 @@ async def house(
         keys = SigningKeys(metadata.url, session, clock, limit_seconds=limit_seconds)
         await keys.warm()
         gate = Gate(
-            rules, keys, clock, body_seconds=body_seconds, count=lambda name, label: counts.append((name, label))
+            rules,
+            keys,
+            clock,
+            body_seconds=body_seconds,
+            count=lambda name, label: counts.append((name, label)),
         )
         connectors = Connectors(session, token, lambda url: service_url_problem(url, rules) is None)
         adapter = RingfenceAdapter(gate, connectors, APP)

@@ -44,7 +44,10 @@ INVOKES: dict[str, tuple[int, set[str]]] = {
     "": (200, set()),
 }
 VALUES: dict[str, Any] = {
-    "adaptiveCard/action": {"action": {"type": "Action.Execute", "verb": "x", "data": {}}, "trigger": "manual"},
+    "adaptiveCard/action": {
+        "action": {"type": "Action.Execute", "verb": "x", "data": {}},
+        "trigger": "manual",
+    },
     "fileConsent/invoke": {"type": "fileUpload", "action": "decline", "context": {}},
     "signin/tokenExchange": {"id": "1", "connectionName": "c", "token": "t"},
     "composeExtension/submitAction": {"commandId": "c", "data": {}},
@@ -52,7 +55,9 @@ VALUES: dict[str, Any] = {
 
 
 async def _invoke(home: House, name: str, value: Any = None) -> tuple[int, Any]:
-    body = home.activity(type="invoke", name=name or None, value=VALUES.get(name, {}) if value is None else value)
+    body = home.activity(
+        type="invoke", name=name or None, value=VALUES.get(name, {}) if value is None else value
+    )
     status, raw = await home.post(body)
     return status, json.loads(raw) if raw else None
 

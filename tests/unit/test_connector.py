@@ -26,9 +26,11 @@ async def _token() -> str:
 async def _teams() -> AsyncIterator[tuple[ConnectorHost, Connector, aiohttp.ClientSession]]:
     host = ConnectorHost()
     await host.server.start_server()
-    async with aiohttp.ClientSession() as session:
-        yield host, Connector(session, host.url, _token, lambda url: True), session
-    await host.server.close()
+    try:
+        async with aiohttp.ClientSession() as session:
+            yield host, Connector(session, host.url, _token, lambda url: True), session
+    finally:
+        await host.server.close()
 
 
 async def test_calls_go_to_the_right_place_with_our_token() -> None:
@@ -51,7 +53,10 @@ async def test_calls_go_to_the_right_place_with_our_token() -> None:
 async def test_a_conversation_is_opened_by_object_id() -> None:
     """Creating a chat names tenant, bot and person, and uses the address Teams answers with."""
     async with _teams() as (host, teams, _):
-        host.answers = [(201, {}, {"id": "a:new", "serviceUrl": "https://other.example/"}), (200, {}, {"id": "a:2"})]
+        host.answers = [
+            (201, {}, {"id": "a:new", "serviceUrl": "https://other.example/"}),
+            (200, {}, {"id": "a:2"}),
+        ]
         created = await teams.create_conversation(TENANT, f"28:{APP}", ALICE)
         assert (created.conversation_id, created.service_url) == ("a:new", "https://other.example/")
         assert (await teams.create_conversation(TENANT, f"28:{APP}", ALICE)).service_url == host.url

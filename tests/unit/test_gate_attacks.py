@@ -283,9 +283,7 @@ async def test_only_post_is_answered(method: str) -> None:
 
 async def test_a_sound_request_from_elsewhere_is_refused_in_production_rules_only_by_its_address() -> None:
     """Without loopback permission the loopback address is just another host that is not on the list."""
-    async with house(
-        allow_loopback=False, service_hosts=frozenset({"smba.trafficmanager.net"})
-    ) as home:
+    async with house(allow_loopback=False, service_hosts=frozenset({"smba.trafficmanager.net"})) as home:
         assert (await home.post())[0] == 401
         url = "https://smba.trafficmanager.net/amer/"
         activity = home.activity(type="typing", serviceUrl=url)

@@ -13,7 +13,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.telemetry import COUNTERS, Counters, JsonLines, configure_logging, correlation_id, mask, new_correlation
+from bot.telemetry import (
+    COUNTERS,
+    Counters,
+    JsonLines,
+    configure_logging,
+    correlation_id,
+    mask,
+    new_correlation,
+)
 
 
 @pytest.fixture(name="lines")
@@ -83,7 +91,9 @@ def test_ids_and_times_survive(written: str) -> None:
 
 @given(
     st.lists(st.integers(0, 9), min_size=7, max_size=15),
-    st.lists(st.sampled_from(["", " ", "-", ".", " (", ") ", "/", "%20", "\u00a0"]), min_size=15, max_size=15),
+    st.lists(
+        st.sampled_from(["", " ", "-", ".", " (", ") ", "/", "%20", "\u00a0"]), min_size=15, max_size=15
+    ),
 )
 def test_no_spacing_lets_a_number_through(digits: list[int], between: list[str]) -> None:
     """For any digits and any usual spacing, the digits do not appear in what is written."""

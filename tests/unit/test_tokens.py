@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ipaddress
+import json
 import ssl
 import threading
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
-from aiohttp import web
-from aiohttp.test_utils import TestServer
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
@@ -28,47 +29,63 @@ SECRET = "very-secret-value"
 
 
 class LoginHost:
-    """Entra's token endpoint. `answer` is (status, body); counts requests and what was asked."""
+    """Entra's token endpoint, in threads of its own because MSAL calls from one. `answer` is (status, body)."""
 
-    def __init__(self) -> None:
+    def __init__(self, context: ssl.SSLContext) -> None:
         self.asked: list[dict[str, str]] = []
         self.answer: tuple[int, dict[str, Any]] | None = None
-        self.hold: asyncio.Event | None = None
-        app = web.Application()
-        app.router.add_get(f"/{TENANT}/v2.0/.well-known/openid-configuration", self._metadata)
-        app.router.add_post(f"/{TENANT}/oauth2/v2.0/token", self._token)
-        app.on_response_prepare.append(self._hang_up)
-        self.server = TestServer(app, scheme="https")
+        self.go_on = threading.Event()
+        self.go_on.set()
+        self.arrived = threading.Event()
+        host = self
 
-    async def _hang_up(self, request: web.Request, response: web.StreamResponse) -> None:
-        """MSAL never closes its session, so the host closes each connection."""
-        response.force_close()
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                host.reply(self, 200, host.metadata())
+
+            def do_POST(self) -> None:
+                form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+                host.asked.append({name: values[0] for name, values in form.items()})
+                number = len(host.asked)
+                host.arrived.set()
+                host.go_on.wait(5)
+                token = {"token_type": "Bearer", "expires_in": 3600, "access_token": f"token-{number}"}
+                host.reply(self, *(host.answer or (200, token)))
+
+            def log_message(self, format: str, *args: Any) -> None:
+                return None
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True)
+        self.thread.start()
 
     @property
     def root(self) -> str:
-        return str(self.server.make_url("/"))
+        return f"https://127.0.0.1:{self.server.server_address[1]}/"
 
-    async def _metadata(self, request: web.Request) -> web.Response:
+    def metadata(self) -> dict[str, str]:
         base = f"{self.root}{TENANT}"
-        return web.json_response(
-            {
-                "issuer": f"{base}/v2.0",
-                "authorization_endpoint": f"{base}/oauth2/v2.0/authorize",
-                "token_endpoint": f"{base}/oauth2/v2.0/token",
-            }
-        )
+        return {
+            "issuer": f"{base}/v2.0",
+            "authorization_endpoint": f"{base}/oauth2/v2.0/authorize",
+            "token_endpoint": f"{base}/oauth2/v2.0/token",
+        }
 
-    async def _token(self, request: web.Request) -> web.Response:
-        form = await request.post()
-        self.asked.append({name: str(value) for name, value in form.items()})
-        number = len(self.asked)
-        if self.hold is not None:
-            await self.hold.wait()
-        status, body = self.answer or (
-            200,
-            {"token_type": "Bearer", "expires_in": 3600, "access_token": f"token-{number}"},
-        )
-        return web.json_response(body, status=status)
+    def reply(self, handler: BaseHTTPRequestHandler, status: int, body: dict[str, Any]) -> None:
+        raw = json.dumps(body).encode()
+        handler.send_response(status)
+        handler.send_header("Content-Type", "application/json")
+        handler.send_header("Content-Length", str(len(raw)))
+        handler.end_headers()
+        handler.wfile.write(raw)
+
+    def close(self) -> None:
+        if self.thread.is_alive():
+            self.go_on.set()
+            self.server.shutdown()
+            self.server.server_close()
+            self.thread.join(5)
 
 
 def _certificate(folder: Path) -> tuple[str, str]:
@@ -83,7 +100,9 @@ def _certificate(folder: Path) -> tuple[str, str]:
         .serial_number(1)
         .not_valid_before(now - timedelta(days=1))
         .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False)
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False
+        )
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), True)
         .sign(key, SHA256())
     )
@@ -99,14 +118,11 @@ async def _login(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", certificate)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate, key)
-    host = LoginHost()
-    await host.server.start_server(ssl=context)
+    host = LoginHost(context)
     try:
         yield host
     finally:
-        if host.hold is not None:
-            host.hold.set()
-        await host.server.close()
+        await asyncio.to_thread(host.close)
 
 
 def _tokens(host: LoginHost, clock: HandClock) -> EntraTokens:
@@ -136,13 +152,12 @@ async def test_many_callers_share_one_request_and_scopes_do_not(
     """Fifty callers at once cost one request for each scope, and giving up takes nothing from the others."""
     async with _login(tmp_path, monkeypatch) as host:
         tokens = _tokens(host, HandClock())
-        host.hold = asyncio.Event()
+        host.go_on.clear()
         impatient = asyncio.create_task(tokens.get(SCOPE))
         callers = [asyncio.create_task(tokens.get(SCOPE)) for _ in range(50)]
-        while not host.asked:
-            await asyncio.sleep(0)
+        assert await asyncio.to_thread(host.arrived.wait, 5)
         impatient.cancel()
-        host.hold.set()
+        host.go_on.set()
         assert set(await asyncio.gather(*callers)) == {"token-1"}
         assert await tokens.get("other/.default") == "token-2"
 
@@ -185,7 +200,7 @@ async def test_a_login_outage_is_survived_while_the_old_token_lasts(
     async with _login(tmp_path, monkeypatch) as host:
         tokens = _tokens(host, clock)
         await tokens.get(SCOPE)
-        await host.server.close()
+        await asyncio.to_thread(host.close)
         clock.pass_(minutes=57)
         assert await tokens.get(SCOPE) == "token-1"
         clock.pass_(minutes=3)

@@ -67,7 +67,11 @@ async def _raw(url: str, request: bytes) -> bytes:
 )
 async def test_three_routes_and_nothing_else(method: str, path: str, status: int) -> None:
     """Everything that is not one of the three is 404 or 405, and no answer names the server."""
-    async with _open() as url, aiohttp.ClientSession() as session, session.request(method, url + path) as answer:
+    async with (
+        _open() as url,
+        aiohttp.ClientSession() as session,
+        session.request(method, url + path) as answer,
+    ):
         assert answer.status == status
         assert "Server" not in answer.headers
 
