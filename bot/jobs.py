@@ -59,9 +59,7 @@ class Crew(Generic[Item]):
         """Wait until something ends, somebody wakes us, or the time is up."""
         waker = asyncio.create_task(woken.wait())
         try:
-            await asyncio.wait(
-                {waker, *self._running}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED
-            )
+            await asyncio.wait({waker, *self._running}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         finally:
             waker.cancel()
 
@@ -106,9 +104,7 @@ class Jobs:
         self._skew_checked = None if check_skew else clock.now()
         self._check_skew = check_skew
         self._clock_is_right = not check_skew
-        self._changes: Crew[Change] = Crew(
-            appliers, self._claim_changes, desk.applying.work, self.wake
-        )
+        self._changes: Crew[Change] = Crew(appliers, self._claim_changes, desk.applying.work, self.wake)
         self._messages: Crew[Message] = Crew(senders, self._claim_messages, self._deliver, lambda: None)
         self._woken = (asyncio.Event(), asyncio.Event())
         self._stopping = False

@@ -48,7 +48,7 @@ class Tokens(Protocol):
 
 
 # --- directory --------------------------------------------------------------------------------------------
-class DirectoryRefused(Exception):  # noqa: N818 - the design's name
+class DirectoryRefused(Exception):
     """The directory said no and did nothing. refusal: the registered reason with its facts.
 
     saved_anyway: the answer is known to come also when the number was saved (409 phoneNumberNotUnique).
@@ -61,7 +61,7 @@ class DirectoryRefused(Exception):  # noqa: N818 - the design's name
         self.saved_anyway = saved_anyway
 
 
-class DirectoryUnavailable(Exception):  # noqa: N818 - the design's name
+class DirectoryUnavailable(Exception):
     """Provably not done: not sent, throttled or not signed in. what: short words without people."""
 
     def __init__(self, what: str, retry_after: timedelta | None = None) -> None:
@@ -70,7 +70,7 @@ class DirectoryUnavailable(Exception):  # noqa: N818 - the design's name
         self.retry_after = retry_after
 
 
-class DirectoryUncertain(Exception):  # noqa: N818 - the design's name
+class DirectoryUncertain(Exception):
     """A write was sent and no answer can be trusted: only reading tells."""
 
     def __init__(self, what: str, graph_request_id: str = "") -> None:
@@ -126,7 +126,7 @@ class Directory(Protocol):
 
 
 # --- store ------------------------------------------------------------------------------------------------
-class StoreUnavailable(Exception):  # noqa: N818 - the design's name
+class StoreUnavailable(Exception):
     """The system of record cannot be had now (down, busy beyond its limit, full, closed).
 
     Nothing was kept, except that a connection lost during the commit itself leaves it open: reading tells.

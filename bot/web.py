@@ -67,9 +67,7 @@ def build_app(
         status = 200 if checks and all(checks.values()) else 503
         return web.Response(status=status, body=orjson.dumps(checks), headers=_JSON)
 
-    app = web.Application(
-        client_max_size=_MAX_BODY, middlewares=[_no_proxy] if refuse_forwarded else []
-    )
+    app = web.Application(client_max_size=_MAX_BODY, middlewares=[_no_proxy] if refuse_forwarded else [])
     app.router.add_post("/api/messages", messages)
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import gc
-import json
 import logging
 import os
 import random
@@ -22,15 +22,26 @@ from pathlib import Path
 import aiohttp
 from aiohttp import web
 
+from bot.domain.policy import Policy
 from bot.graph.client import GraphClient
 from bot.graph.directory import GraphDirectory
 from bot.graph.lanes import Lanes
 from bot.jobs import Jobs
-from bot.domain.policy import Policy
-from bot.ports import ChainReport, Clock, Directory, DirectoryUnavailable, Store, WorkflowKeys
+from bot.ports import (
+    ChainReport,
+    Clock,
+    Directory,
+    DirectoryUnavailable,
+    Store,
+    StoreUnavailable,
+    WorkflowKeys,
+)
 from bot.settings.environment import Settings
-from bot.store.keyring import KeyRing
-from bot.store.store import SqlStore, open_store
+from bot.settings.problems import Problem, Refused
+from bot.store.keyring import KeyFileUnsafe, KeyMissing, KeyRing
+from bot.store.lock import DatabaseInUse
+from bot.store.migrate import SchemaAhead
+from bot.store.store import SqlStore, WrongTenant, open_store
 from bot.teams.activity_rules import GateRules, service_url_problem
 from bot.teams.adapter import RingfenceAdapter
 from bot.teams.connector import Connectors
@@ -40,15 +51,17 @@ from bot.teams.outbound import Addresses, TeamsMessenger
 from bot.teams.signing_keys import SigningKeys
 from bot.telemetry import Counters, configure_logging
 from bot.tokens import EntraTokens
-from bot.web import build_app, listening, serve as serve_http
+from bot.web import build_app
+from bot.web import serve as serve_http
 from bot.workflow.desk import Desk
 from bot.workflow.parts import Parts
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_STORE_PROBLEMS = (DatabaseInUse, KeyFileUnsafe, KeyMissing, SchemaAhead, WrongTenant, StoreUnavailable)
 log = logging.getLogger(__name__)
 
 
-class WeakGroups(Exception):  # noqa: N818 - it says what is the case
+class WeakGroups(Exception):
     """Role groups that anybody with a group administrator's rights could change. groups: their ids."""
 
     def __init__(self, groups: frozenset[str]) -> None:
@@ -171,14 +184,41 @@ async def assembled(
 
         await keys.warm()
         app = build_app(messages, ready, refuse_forwarded=settings.refuse_forwarded)
-        yield Assembled(
-            app, desk, jobs, used, directory, bot, counters, lambda: _check_groups(graph, policy)
-        )
+        yield Assembled(app, desk, jobs, used, directory, bot, counters, lambda: _check_groups(graph, policy))
 
 
 async def serve(settings: Settings, policy: Policy) -> None:
-    """Run the bot until it is told to stop. Raises WeakGroups, OSError (a port is taken), store errors."""
+    """Run the bot until it is told to stop. Raises settings.problems.Refused when it cannot be started."""
     configure_logging(settings.log_level)
+    try:
+        await _serve(settings, policy)
+    except (WeakGroups, DirectoryUnavailable, *_STORE_PROBLEMS) as error:
+        raise Refused([_why_not(error)]) from error
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        what = "a port is taken by another process"
+        raise Refused([Problem("PORT or METRICS_PORT", what, "Stop it, or choose another port.")]) from error
+
+
+def _why_not(error: Exception) -> Problem:
+    if isinstance(error, WeakGroups):
+        return Problem(
+            "policy [roles]",
+            f"these groups are neither role-assignable nor in a restricted unit, so whoever manages groups could "
+            f"make themselves an approver: {error}",
+            "Use role-assignable groups, or set accept_weak_groups = true; cards then say so.",
+        )
+    if isinstance(error, DirectoryUnavailable):
+        return Problem(
+            "GRAPH_BASE_URL",
+            f"the directory does not answer ({error.what}), so the role groups cannot be checked",
+            "Check the app's permissions and secret, then start again.",
+        )
+    return Problem("DATABASE_URL or DATA_KEYS", str(error), "See docs/settings.md.")
+
+
+async def _serve(settings: Settings, policy: Policy) -> None:
     async with assembled(settings, policy) as parts:
         await parts.check_groups()
         async with working(parts.jobs):

@@ -10,6 +10,8 @@ from functools import lru_cache
 from typing import assert_never
 
 from bot.domain import outcome as o
+from bot.domain import reasons
+from bot.domain.change import State
 from bot.domain.people import Reader, Role
 
 from . import changes, forms, pages, refusals
@@ -39,7 +41,7 @@ def _draw(outcome: o.Outcome, reader: Reader, _: Words) -> Drawn:
         case o.AlreadySo():
             return refusals.already_so(outcome, _)
         case o.Refused():
-            return refusals.refused(outcome, _)
+            return _refused(outcome, _)
         case o.Failed():
             return changes.failed(outcome, _)
         case o.Unconfirmed():
@@ -51,6 +53,17 @@ def _draw(outcome: o.Outcome, reader: Reader, _: Words) -> Drawn:
         case o.Form():
             return forms.form(outcome, _)
     assert_never(outcome)
+
+
+def _refused(outcome: o.Refused, _: Words) -> Drawn:
+    """A no; after a stale card the present card itself, since "use the card below" must be true."""
+    view, first = outcome.view, outcome.refusals[0]
+    if view is not None and first.code == reasons.CARD_STALE.code:
+        if view.change.state is State.PENDING:
+            return changes.awaiting(o.AwaitingApproval(view, first), _)
+        if view.change.state is State.PREVIEWED:
+            return changes.preview(o.Preview(view), _, first)
+    return refusals.refused(outcome, _)
 
 
 @lru_cache(maxsize=256)

@@ -22,6 +22,7 @@ from bot.domain.outcome import (
     View,
     Working,
 )
+from bot.domain.reasons import Refusal
 
 from . import phrases, verbs
 from .refusals import code_line, reason_lines
@@ -55,10 +56,11 @@ _DONE_TO_YOU: Final = {
 NOT_YOU: Final = msg("If you did not ask for this, tell your IT security now.")
 
 
-def preview(outcome: Preview, _: Words) -> Drawn:
-    """The requester's card before anything is sent."""
+def preview(outcome: Preview, _: Words, said: Refusal | None = None) -> Drawn:
+    """The requester's card before anything is sent. said: why they see it again."""
     view, change = outcome.view, outcome.view.change
     sheet = Sheet(_)
+    _say_first(sheet, _, said)
     sheet.status(*phrases.STATES[State.PREVIEWED])
     subject(sheet, _, change)
     if outcome.in_full is not None:
@@ -67,8 +69,11 @@ def preview(outcome: Preview, _: Words) -> Drawn:
             outcome.in_full,
             msg("It disappears when you submit, at the latest after ten minutes."),
         )
-    for effect in outcome.effects:
-        _effect(sheet, _, effect)
+    effects = outcome.effects or tuple(Effect(note, (("name", change.target.name),)) for note in change.notes)
+    for effect in effects:
+        _effect(sheet, effect)
+    if not any(effect.key.startswith("target-") for effect in effects):
+        _effect(sheet, Effect("target-told", (("name", change.target.name),)))
     deciders(sheet, _, change)
     _asked_why(sheet, change)
     title = msg("Submit for approval") if change.steps else msg("Submit")
@@ -86,8 +91,7 @@ def awaiting(outcome: AwaitingApproval, _: Words) -> Drawn:
     """Waiting for a decision, as four audiences need it."""
     view, change = outcome.view, outcome.view.change
     sheet = Sheet(_)
-    if outcome.said is not None:
-        sheet.box("⚠", "warning", msg("{title}. {why}"), **_told_again(_, outcome))
+    _say_first(sheet, _, outcome.said)
     if view.audience is Audience.APPROVER and view.may_vote:
         sheet.status("◔", msg("Your decision is needed"), "warning")
     else:
@@ -137,7 +141,8 @@ def applied(outcome: Applied, _: Words) -> Drawn:
     if mine:
         sheet.box("⚠", "attention", NOT_YOU)
     for note in change.notes:
-        sheet.point(phrases.NOTES[note]) if note in phrases.NOTES else sheet.point("{note}", note=note)
+        if not mine and (note in phrases.AFTERWARDS or note not in phrases.EFFECTS):
+            sheet.point(phrases.AFTERWARDS.get(note, "{note}"), "⚠", note=note, name=change.target.name)
     if not mine:
         sheet.pair(msg("Person"), "{upn}", upn=change.target.upn)
     sheet.pair(msg("Asked by"), "{name}", name=change.requester.name)
@@ -156,9 +161,8 @@ def failed(outcome: Failed, _: Words) -> Drawn:
     sheet = Sheet(_)
     state = view.change.state if view.change.state in (State.FAILED, State.CONFLICT) else State.FAILED
     sheet.status(*phrases.STATES[state])
-    reason = outcome.refusal.reason
-    sheet.title(reason.title, **outcome.refusal.facts)
-    reason_lines(sheet, outcome.refusal)
+    sheet.title(outcome.refusal.reason.title, **phrases.facts_of(outcome.refusal, _))
+    reason_lines(sheet, _, outcome.refusal)
     about(sheet, _, view)
     code_line(sheet, outcome.refusal.code)
     return sheet.done()
@@ -192,7 +196,8 @@ def _for_approver(sheet: Sheet, _: Words, view: View) -> None:
     for each in change.operations:
         sheet.say(_ASKED[each.kind, bool(each.before)], **op_facts(_, change, each))
     for note in change.notes:
-        sheet.box("⚠", "warning", phrases.NOTES.get(note, "{note}"), note=note)
+        if note in phrases.BEFORE_DECIDING or note not in phrases.EFFECTS:
+            sheet.point(phrases.EFFECTS.get(note, "{note}"), "⚠", note=note, name=change.target.name)
     sheet.pair(msg("Reason"), "{reason}", reason=change.reason or _(msg("none given")))
     if change.ticket:
         sheet.pair(msg("Ticket"), "{ticket}", ticket=change.ticket)
@@ -258,24 +263,24 @@ def _request(_: Words, view: View, title: str, verb: str, style: Style = "defaul
 
 
 def _typed_cancel(sheet: Sheet, view: View) -> None:
-    if view.may_cancel:
+    if view.may_submit:
+        sheet.quiet(msg("{id} · or type `submit {id}` or `cancel {id}`"), id=view.change.printed_id)
+    elif view.may_cancel:
         sheet.quiet(msg("{id} · to cancel you can also type `cancel {id}`"), id=view.change.printed_id)
     else:
         reference(sheet, view)
 
 
-def _effect(sheet: Sheet, _: Words, effect: Effect) -> None:
-    facts = dict(effect.facts)
-    if "why" in facts:
-        facts["why"] = _(phrases.CAUSES.get(facts["why"], "{why}"), why=facts["why"])
-    sheet.point(phrases.EFFECTS[effect.key], **facts)
+def _effect(sheet: Sheet, effect: Effect) -> None:
+    facts = {"name": "", **dict(effect.facts), "key": effect.key}
+    sheet.point(phrases.EFFECTS.get(effect.key, "{key}"), **facts)
 
 
-def _told_again(_: Words, outcome: AwaitingApproval) -> dict[str, str]:
-    if outcome.said is None:
-        return {}
-    reason, facts = outcome.said.reason, outcome.said.facts
-    return {"title": _(reason.title, **facts), "why": _(reason.why, **facts)}
+def _say_first(sheet: Sheet, _: Words, said: Refusal | None) -> None:
+    if said is not None:
+        facts = phrases.facts_of(said, _)
+        title, why_not = _(said.reason.title, **facts), _(said.reason.why, **facts)
+        sheet.box("⚠", "warning", msg("{title}. {why}"), title=title, why=why_not)
 
 
 def _asked_why(sheet: Sheet, change: Change, asker: bool = False) -> None:

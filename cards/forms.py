@@ -33,7 +33,11 @@ _TAIL = 4
 def form(outcome: Form, _: Words) -> Drawn:
     """The set or remove form, with what was said filled in and what was wrong beside its field."""
     sheet = _head(outcome.filled, _, bool(outcome.errors))
-    errors = dict(outcome.errors)
+    for field, refusal in outcome.errors:
+        if field not in verbs.INPUTS:
+            sheet.error(refusal)
+            sheet.quiet(refusal.reason.why, "None", **refusal.facts)
+    errors = {field: refusal for field, refusal in outcome.errors if field in verbs.INPUTS}
     sheet.raw(_picker(_, outcome))
     if outcome.target is not None:
         facts = {"name": outcome.target.name, "details": _details(_, outcome.target)}
@@ -128,8 +132,6 @@ def _rest(sheet: Sheet, _: Words, filled: SetPhone | RemovePhone, errors: dict[s
     _error(sheet, errors.pop(verbs.REASON, None))
     sheet.raw(_text(verbs.TICKET, _(msg("Ticket")), plain(filled.ticket, SHORT)))
     _error(sheet, errors.pop(verbs.TICKET, None))
-    for error in errors.values():
-        _error(sheet, error)
     verb = verbs.FORM_SET if is_set else verbs.FORM_REMOVE
     sheet.buttons(Button(_(msg("Show the preview")), verb, verbs.form_data(), style="positive", inputs=True))
     sheet.quiet(msg("Nothing is sent before you submit the preview."))

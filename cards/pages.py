@@ -27,7 +27,7 @@ MOST_ROWS: Final = 25
 MOST_BUTTONS: Final = 6
 _GROUPS: Final = (
     (msg("Look"), (c.Show, c.History, c.OpenRequests)),
-    (msg("Change"), (c.SetPhone, c.RemovePhone, c.Repeat)),
+    (msg("Change"), (c.SetPhone, c.RemovePhone, c.Submit, c.Repeat)),
     (msg("Decide"), (c.Approvals, c.Approve, c.Reject)),
     (msg("Follow"), (c.MyRequests, c.Status, c.Cancel)),
     (msg("Ask me"), (c.Whoami, c.Explain)),
@@ -40,6 +40,7 @@ _SHORT: Final[dict[type[object], tuple[str, str]]] = {
     c.OpenRequests: ("open", msg("all open requests")),
     c.SetPhone: ("set mobile for alice because lost phone INC1234", msg("opens the form, then a preview")),
     c.RemovePhone: ("remove office for alice because she moved", msg("shows a preview")),
+    c.Submit: ("submit R-7K2Q9M-4F3A", msg("send your preview to its approvers")),
     c.Repeat: ("repeat R-7K2Q9M", msg("the same again, as a new request")),
     c.Approvals: ("approvals", msg("what waits for you")),
     c.Approve: ("approve R-7K2Q9M-4F3A", msg("say yes to exactly that request")),
@@ -152,6 +153,9 @@ def _show(outcome: Page, reader: Reader, _: Words) -> Drawn:
         _standing(sheet, person)
     known = {name for slot in Slot for name in (slot.value, slot.word)}
     _pairs(sheet, _, tuple(row for row in outcome.rows if row.cells and row.cells[0] not in known))
+    for row in outcome.rows:
+        if row.change is not None:
+            _request(sheet, _, row.change, PageKind.OPEN, False)
     if person is not None:
         _show_buttons(sheet, _, person, reader)
     return sheet.done()
@@ -187,7 +191,7 @@ def _history(outcome: Page, _: Words) -> Drawn:
     shown = outcome.rows[:MOST_ROWS]
     if shown:
         lines = [_history_line(row, _) for row in shown]
-        sheet.table((_(msg("When")), _(msg("What")), _(msg("Result"))), lines)
+        sheet.table((_(msg("When")), _(msg("What")), _(msg("Details"))), lines)
     else:
         sheet.say(msg("There is no request in the history."))
     _more(sheet, outcome, len(shown))
@@ -197,8 +201,9 @@ def _history(outcome: Page, _: Words) -> Drawn:
 def _history_line(row: Row, _: Words) -> tuple[str, str, str]:
     when = _.when(row.at, year=True) if row.at else ""
     if row.change is None:
-        what, result, *_rest = [*(plain(cell) for cell in row.cells), "", ""]
-        return when, what, result
+        name, *rest = row.cells or ("",)
+        details = [each for n, each in enumerate(rest) if each and each not in "".join(rest[n + 1 :])]
+        return when, phrases.event_of(name, _), " · ".join(plain(each) for each in details)
     change = row.change
     glyph = phrases.STATES[change.state][0]
     what = _(

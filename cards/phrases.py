@@ -1,7 +1,7 @@
 """Tables of plain words: states, roles, effects, notes, causes. Message ids, translated when used.
 
-Knows: what the workflow's short keys mean to a person. Must not know: cards. A key that is not in its
-table is a mistake of ours and raises for effects; notes and causes may also be given in words.
+Knows: what the workflow's short keys mean to a person. Must not know: cards. A key that is in no table
+is shown as it is, so that nothing is lost.
 """
 
 from __future__ import annotations
@@ -10,9 +10,12 @@ from typing import Final
 
 from bot.domain.change import State
 from bot.domain.people import Role
+from bot.domain.phone import Slot
+from bot.domain.reasons import Refusal
 
+from .foreign import plain
 from .sheet import Tone
-from .words import msg
+from .words import Words, msg
 
 STATES: Final[dict[State, tuple[str, str, Tone]]] = {
     State.PREVIEWED: ("◔", msg("Preview: nothing is sent yet"), "accent"),
@@ -64,10 +67,12 @@ ROLES: Final[dict[Role, str]] = {
 }
 VIA: Final[dict[str, str]] = {
     "manager-of-target": msg("manager"),
-    "role:approver": msg("approver"),
-    "role:security": msg("security"),
-    "role:operator": msg("operator"),
-    "role:admin": msg("admin"),
+    "manager": msg("manager"),
+    "approver": msg("approver"),
+    "security": msg("security"),
+    "operator": msg("operator"),
+    "admin": msg("admin"),
+    "group": msg("group member"),
 }
 CAUSES: Final[dict[str, str]] = {
     "": msg("not reachable in Teams"),
@@ -77,36 +82,26 @@ CAUSES: Final[dict[str, str]] = {
     "guest": msg("is a guest"),
     "unreachable": msg("not reachable in Teams"),
 }
+# What the plan of a change means, by the short keys in `Change.notes` and `Effect.key`. The only fact: name.
 EFFECTS: Final[dict[str, str]] = {
     "replaces": msg("The old number stops working for sign-in as soon as the new one is saved."),
     "adds": msg("{name} can use this number for sign-in codes as soon as it is saved."),
     "removes": msg("{name} can no longer use this number to sign in or to reset the password."),
     "last-phone": msg("It is the only phone of {name}; without another method they are locked out."),
-    "mobile": msg("A mobile gets text messages and calls, and can reset the password."),
-    "alternate": msg("An alternate mobile gets calls only, and cannot reset the password."),
-    "office": msg("An office phone gets calls only."),
     "sms-sign-in": msg("Microsoft Entra may also make this number a sign-in name (SMS sign-in)."),
-    "default-stays": msg("The default sign-in method stays as it is: {method}."),
-    "default-here": msg("This phone is the default sign-in method of {name}."),
     "default-unreadable": msg(
         "I cannot read which sign-in method is the default, so I cannot watch over it."
     ),
     "target-told": msg("{name} is told in Teams, now and at the end."),
-    "target-not-told": msg("{name} cannot be told in Teams ({why}): tell them by another way."),
-    "no-approval": msg("The rule “{rule}” asks nobody: it starts as soon as you submit."),
+    "target-not-told": msg("{name} cannot be told in Teams: tell them by another way."),
     "weak-groups": msg("The groups behind our roles are not specially protected (accept_weak_groups)."),
-    "new-number-unseen": msg("The new number is checked for its form only; I cannot see who holds it."),
 }
-NOTES: Final[dict[str, str]] = {
+# Those of them that an approver has to know before deciding, and those that still matter afterwards.
+BEFORE_DECIDING: Final = ("last-phone", "sms-sign-in", "default-unreadable", "target-not-told", "weak-groups")
+AFTERWARDS: Final[dict[str, str]] = {
     "sms-not-unique": msg("Saved. For SMS sign-in the number belongs to another account, not to this one."),
-    "sms-ready": msg("Microsoft Entra made this number a sign-in name as well (SMS sign-in)."),
-    "default-moved": msg("The default sign-in method moved; check it with the person."),
-    "default-unreadable": msg("I cannot read which sign-in method is the default."),
-    "target-told": msg("The person was told in Teams."),
-    "target-not-told": msg("The person could not be told in Teams: tell them by another way."),
-    "attempt-2": msg("It took a second attempt; the first one had left no trace."),
-    "weak-groups": msg("The groups behind our roles are not specially protected (accept_weak_groups)."),
-}  # fmt: skip
+    "target-not-told": msg("{name} could not be told in Teams: tell them by another way."),
+}
 SHOW_KEYS: Final[dict[str, str]] = {
     "default": msg("Default sign-in method"),
     "sms": msg("SMS sign-in"),
@@ -117,3 +112,44 @@ SHOW_KEYS: Final[dict[str, str]] = {
     "department": msg("Department"),
     "job-title": msg("Job title"),
 }
+EVENTS: Final[dict[str, str]] = {
+    "previewed": msg("prepared"),
+    "submitted": msg("submitted"),
+    "attempted": msg("sent to the directory"),
+    "approver-unreachable": msg("an approver could not be asked"),
+    "refused": msg("refused"),
+}
+
+
+def via_of(token: str) -> str:
+    """Why somebody is an approver, in a word: the token of the policy, bare or spelt out."""
+    word = token.removeprefix("the ").replace(":", " ")
+    if word.startswith("role "):
+        word = word.removeprefix("role ")
+    elif word.startswith("group"):
+        word = "group"
+    return VIA.get(word, "{via}")
+
+
+def facts_of(refusal: Refusal, _: Words) -> dict[str, str]:
+    """The facts of a refusal, with a state said in plain words."""
+    facts = dict(refusal.facts)
+    if facts.get("state") in set(State):
+        facts["state"] = _(SHORT_STATES[State(facts["state"])])
+    return facts
+
+
+def event_of(name: str, _: Words) -> str:
+    """`change:mobile:applied` as `mobile: done`, with the glyph of the state it led to."""
+    _family, _sep, rest = name.partition(":")
+    slot, _sep, what = rest.partition(":")
+    if not what:
+        return plain(name)
+    glyph = ""
+    if what in set(State):
+        glyph, word = STATES[State(what)][0] + " ", SHORT_STATES[State(what)]
+    else:
+        word = EVENTS.get(what, "{what}")
+    said = _(word, what=what.replace("-", " "))
+    place = _.slot(Slot(slot)) if slot in set(Slot) else slot
+    return f"{glyph}{_(msg('{slot}: {what}'), slot=place, what=said)}"

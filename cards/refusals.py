@@ -14,10 +14,11 @@ from .subject import about
 from .words import Words, msg
 
 
-def reason_lines(sheet: Sheet, refusal: Refusal) -> None:
+def reason_lines(sheet: Sheet, _: Words, refusal: Refusal) -> None:
     """Why, and what to do next."""
-    sheet.say(refusal.reason.why, **refusal.facts)
-    sheet.pair(msg("What to do"), refusal.reason.next_step, **refusal.facts)
+    facts = phrases.facts_of(refusal, _)
+    sheet.say(refusal.reason.why, **facts)
+    sheet.pair(msg("What to do"), refusal.reason.next_step, **facts)
 
 
 def code_line(sheet: Sheet, *codes: str) -> None:
@@ -53,8 +54,8 @@ def refused(outcome: Refused, _: Words) -> Drawn:
     if many:
         sheet.title(msg("{count} things stand in the way"), count=str(len(outcome.refusals)))
     for refusal in outcome.refusals:
-        (sheet.heading if many else sheet.title)(refusal.reason.title, **refusal.facts)
-        reason_lines(sheet, refusal)
+        (sheet.heading if many else sheet.title)(refusal.reason.title, **phrases.facts_of(refusal, _))
+        reason_lines(sheet, _, refusal)
     if outcome.view is not None:
         about(sheet, _, outcome.view)
     sheet.buttons(*_ways_on(_, outcome))

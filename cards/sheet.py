@@ -209,7 +209,7 @@ class Sheet:
         table = ac.Table(
             first_row_as_headers=True,
             show_grid_lines=False,
-            columns=[ac.ColumnDefinition(width=width) for width in (3, 4, 3)],
+            columns=[ac.ColumnDefinition(width=width) for width in (3, 3, 4)],
             rows=[cells(heads, True), *(cells(row, False) for row in rows)],
             spacing="Medium",
         )

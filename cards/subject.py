@@ -134,16 +134,15 @@ def op_facts(_: Words, change: Change, op: Operation) -> dict[str, str]:
 
 def _unreachable(sheet: Sheet, _: Words, change: Change) -> None:
     for step in change.steps:
-        others = [a for a in step.asked if a.state is Asking.ASKED and a.fallback]
-        for lost in (a for a in step.asked if a.state is Asking.UNREACHABLE):
-            facts = {"name": _named(_, lost), "why": _(phrases.CAUSES.get(lost.why, "{why}"), why=lost.why)}
-            if others:
-                message = msg("{name} cannot be asked ({why}). Asked instead: {names}.")
-            else:
-                message = msg("{name} cannot be asked ({why}).")
-            sheet.point(message, "⚠", **facts, names=_names(_, others))
         for missing in step.missing:
-            sheet.quiet(msg("Not asked: {missing}."), missing=missing)
+            sheet.point(msg("{missing}."), "⚠", missing=missing)
+        for lost in (a for a in step.asked if a.state is Asking.UNREACHABLE):
+            if not any(lost.person.name in missing for missing in step.missing):
+                why_not = _(phrases.CAUSES.get(lost.why, "{why}"), why=lost.why)
+                sheet.point(msg("{name} cannot be asked: {why}."), "⚠", name=_named(_, lost), why=why_not)
+        others = [a for a in step.asked if a.state is Asking.ASKED and a.fallback]
+        if others:
+            sheet.pair(msg("Asked instead"), "{names}", names=_names(_, others))
 
 
 def _names(_: Words, asked: list[Asked]) -> str:
@@ -151,5 +150,5 @@ def _names(_: Words, asked: list[Asked]) -> str:
 
 
 def _named(_: Words, asked: Asked) -> str:
-    role = _(phrases.VIA.get(asked.via, "{via}"), via=asked.via)
+    role = _(phrases.via_of(asked.via), via=asked.via)
     return _(msg("{name} ({role})"), name=asked.person.name, role=role) if role else asked.person.name

@@ -26,7 +26,7 @@ _LOCALES: Final = Path(__file__).parent / "locale"
 _TAG = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,2}\Z")
 _FREE_FACTS: Final = frozenset({"reason", "because"})
 _LONG_FACTS: Final = frozenset({"missing", "facts", "approvers", "what", "names", "problem", "state", "why"})
-# Written by us: may hold an example number (the documented +1 206 555 0100) or a command in backticks.
+# Written by us: may hold an example number (the documented +1 202 555 0123) or a command in backticks.
 _OWN_FACTS: Final = frozenset({"example", "suggestion", "usage"})
 _FORMATTER = Formatter()
 

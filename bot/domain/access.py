@@ -29,7 +29,7 @@ ALLOWED: Mapping[type[object], frozenset[Role] | None] = MappingProxyType(
         c.Approve: EVERYONE,
         c.Reject: EVERYONE,
         c.Refresh: EVERYONE,
-        c.Submit: EVERYONE,
+        c.Submit: frozenset({Role.OPERATOR}),
         c.Tampered: EVERYONE,
         c.Unknown: EVERYONE,
         c.Malformed: EVERYONE,

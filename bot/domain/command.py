@@ -132,9 +132,10 @@ class RemovePhone:
 
 @dataclass(frozen=True, slots=True)
 class Submit:
-    """The requester sends the previewed change to its approvers."""
+    """The requester sends the previewed change to its approvers: by button, or typed with the right tail."""
 
-    card: CardRef
+    card: CardRef | None
+    request: RequestId | None = None
 
 
 @dataclass(frozen=True, slots=True)

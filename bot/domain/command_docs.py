@@ -54,7 +54,7 @@ COMMANDS: tuple[CommandDoc, ...] = (
         c.SetPhone,
         "set",
         "set SLOT for WHO [to NUMBER] [because TEXT] [TICKET]",
-        "set mobile for alice@contoso.com to +1 206 555 0100 because lost phone INC1234",
+        "set mobile for alice@contoso.com to +1 202 555 0123 because lost phone INC1234",
         "Prepares a change of a phone and shows it before anything happens. Missing parts open the form.",
         ("add", "change", "update"),
     ),
@@ -98,6 +98,13 @@ COMMANDS: tuple[CommandDoc, ...] = (
         "status ID",
         "status R-7K2Q9M",
         "Shows where a request stands. Your own ones always; others need a role.",
+    ),
+    CommandDoc(
+        c.Submit,
+        "submit",
+        "submit ID",
+        "submit R-7K2Q9M-4F3A",
+        "Sends your preview to its approvers, with the whole ID as the card shows it.",
     ),
     CommandDoc(
         c.Cancel, "cancel", "cancel ID", "cancel R-7K2Q9M", "Cancels a request of yours that has not started."

@@ -106,6 +106,8 @@ def _request(verb: str, words: Sequence[Word], line: Line) -> Command:
         return _malformed(verb, _id_problem(words))
     if verb == "approve":
         return c.Approve(request)
+    if verb == "submit":
+        return c.Submit(None, request)
     if verb == "cancel":
         return c.Cancel(request)
     return c.Status(request) if verb == "status" else c.Repeat(request)
@@ -182,6 +184,7 @@ _READERS: Mapping[str, Callable[[str, Sequence[Word], Line], Command]] = Mapping
         "remove": _remove,
         "status": _request,
         "cancel": _request,
+        "submit": _request,
         "repeat": _request,
         "approve": _request,
         "reject": _reject,

@@ -140,9 +140,9 @@ LINE_TYPES = {
     _Type.UNKNOWN: "unknown",
 }
 EXAMPLES = {
-    Slot.MOBILE: "+1 206 555 0100",
-    Slot.ALTERNATE: "+1 206 555 0100",
-    Slot.OFFICE: "+1 425 555 0100 x123",
+    Slot.MOBILE: "+1 202 555 0123",
+    Slot.ALTERNATE: "+1 202 555 0123",
+    Slot.OFFICE: "+1 202 555 0123 x45",
 }
 
 # libphonenumber reads vanity letters, full-width digits and `;phone-context=`: all refused before it looks.
@@ -150,6 +150,8 @@ _ALLOWED = re.compile(r"[+0-9 ()./\u00a0-]{5,32}\Z")
 _LONGEST = 48
 _NO_COUNTRY = "001"
 _EXTENSION = re.compile(r"[ ,;]*(?:x|ext\.?|extension)[ .:]*([0-9]{1,7})\s*\Z", re.IGNORECASE | re.ASCII)
+_DATE = re.compile(r"[12][0-9]{3}-[01][0-9]-[0-3][0-9]")
+_IN_TEXT = re.compile(r"(?<![A-Za-z0-9#-])\+?[0-9](?:[\s().\-/\u2010-\u2015\u00a0]{0,3}[0-9]){6,}")
 _FROM_DIRECTORY = re.compile(r"\+([0-9]{1,3}) ?([0-9]{2,15})(?:[xX]([0-9]{1,20}))?\Z", re.ASCII)
 
 
@@ -235,3 +237,14 @@ def _rule_refusal(parsed: phonenumbers.PhoneNumber, slot: Slot, rules: NumberRul
     if rules.countries and region not in rules.countries:
         return reasons.NUMBER_COUNTRY.refuse(country=region, allowed=", ".join(sorted(rules.countries)))
     return None
+
+
+def hide_numbers(text: str) -> str:
+    """Free text with everything that could be a phone number masked: what people type into a reason.
+
+    Seven digits or more, however spaced, become `•••••• 00`. Ticket numbers with letters before them and
+    dates (2026-03-02) stay.
+    """
+    return _IN_TEXT.sub(
+        lambda match: match[0] if _DATE.fullmatch(match[0]) else f"{BULLETS} {match[0].rstrip()[-2:]}", text
+    )

@@ -153,7 +153,7 @@ REASON_MISSING = Reason(
     "usage.reason-missing",
     "A refusal needs a reason",
     "The requester has to know what to do differently, and the audit why it was refused.",
-    "Write why, for example: reject {id} because the caller could not be verified",
+    "Write why, for example: `reject {id} because the caller could not be verified`",
 )
 CODE_UNKNOWN = Reason(
     "usage.code-unknown",
@@ -268,13 +268,13 @@ MOBILE_FIRST = Reason(
     "policy.mobile-first",
     "An alternate mobile needs a mobile first",
     "Microsoft Entra takes an alternate mobile only for somebody who has a mobile.",
-    "Set the mobile first: set mobile for {who}",
+    "Set the mobile first: `set mobile for {who}`",
 )
 ALTERNATE_STILL_THERE = Reason(
     "policy.alternate-still-there",
     "The mobile cannot go while an alternate mobile exists",
     "Microsoft Entra keeps the mobile as long as there is an alternate mobile.",
-    "Remove the alternate mobile first: remove alternate mobile for {who}",
+    "Remove the alternate mobile first: `remove alternate mobile for {who}`",
 )
 NOTHING_TO_REMOVE = Reason(
     "policy.nothing-to-remove",
@@ -305,7 +305,7 @@ VOTE_VOID = Reason(
     "policy.vote-void",
     "An approval no longer counts",
     "Approvers are checked again right before the change, and {name} may no longer approve this.",
-    "Make a new request, so that somebody who may approve decides: repeat {id}",
+    "Make a new request, so that somebody who may approve decides: `repeat {id}`",
 )
 
 # --- conflict: something else happened first --------------------------------------------------------------
@@ -313,7 +313,7 @@ OPEN_REQUEST = Reason(
     "conflict.open-request",
     "There is already an open request for this {slot}",
     "Two requests for one phone could overwrite each other. {id} was opened by {name} at {since}.",
-    "Wait for it, or have it cancelled: status {id}",
+    "Wait for it, or have it cancelled: `status {id}`",
 )
 ALREADY_DECIDED = Reason(
     "conflict.already-decided",
@@ -325,19 +325,19 @@ EXPIRED = Reason(
     "conflict.expired",
     "{id} has expired",
     "{what}. Time running out is never a yes.",
-    "Make a new request: repeat {id}",
+    "Make a new request: `repeat {id}`",
 )
 CANCELLED = Reason(
     "conflict.cancelled",
     "{id} was cancelled",
     "{name} cancelled it; nothing was changed.",
-    "Make a new request if it is still needed: repeat {id}",
+    "Make a new request if it is still needed: `repeat {id}`",
 )
 REJECTED = Reason(
     "conflict.rejected",
     "{id} was rejected",
     "{name} rejected it: {because}",
-    "Talk to {name}; a corrected request is a new one: repeat {id}",
+    "Talk to {name}; a corrected request is a new one: `repeat {id}`",
 )
 TOO_LATE = Reason(
     "conflict.too-late",

@@ -25,6 +25,7 @@ _CHUNK = 5_000
 _TEXTS = ("name", "actor", "subject", "change_id", "correlation_id", "key_id", "prev", "mac")
 _HEAD = sa.select(t.audit_heads).where(t.audit_heads.c.stream == sa.bindparam("stream"))
 _HEAD_LOCKED = _HEAD.with_for_update()
+_ANY_RECORD = sa.select(t.audit.c.seq).where(t.audit.c.stream == MAIN).limit(1)
 _MOVE_HEAD = sa.update(t.audit_heads).where(t.audit_heads.c.stream == sa.bindparam("of"))
 _BY_SUBJECT = t.audit.c.subject == sa.bindparam("subject")
 _HISTORY = sa.select(t.audit).where(_BY_SUBJECT).order_by(t.audit.c.seq.desc()).limit(sa.bindparam("limit"))
@@ -110,13 +111,15 @@ class Chain:
         return set(connection.scalars(sa.select(t.audit_heads.c.key_id)))
 
     def _start(self, connection: Connection) -> Row[Any]:
-        """The first head of a stream; of two starting at once both continue with the one that stayed."""
-        if connection.execute(sa.select(t.audit.c.seq).where(t.audit.c.stream == MAIN).limit(1)).first():
-            raise ChainBroken(f"the audit stream {MAIN} has records but no head")
+        """The first head of a stream; of two starting at once the later waits here and continues it."""
         key_id = self._keys.first_id
         values = {"stream": MAIN, "seq": 0, "mac": GENESIS, "key_id": key_id}
-        values["seal"] = self._seal(MAIN, 0, GENESIS, key_id)
-        t.insert_new(connection, t.audit_heads, values)
+        made = t.insert_new(
+            connection, t.audit_heads, values | {"seal": self._seal(MAIN, 0, GENESIS, key_id)}
+        )
+        # Only who made the head may look: others have written records since we found none.
+        if made and connection.execute(_ANY_RECORD).first():
+            raise ChainBroken(f"the audit stream {MAIN} has records but no head")
         return connection.execute(_HEAD_LOCKED, {"stream": MAIN}).one()
 
     def _seal(self, stream: str, seq: int, mac: str, key_id: str) -> str:

@@ -85,7 +85,10 @@ def _check_move(move: Move) -> None:
         raise ValueError(f"{before.id}: {before.state} does not lead to {after.state}")
     was, to = rows.change_values(before), rows.change_values(after)
     changed = sorted(name for name in rows.FIXED if was[name] != to[name])
-    plan = [[(o.n, o.kind, o.slot, o.after_key) for o in change.operations] for change in (before, after)]
+    plan = [
+        [(o.n, o.kind, o.slot, o.before, o.after, o.before_key, o.after_key) for o in change.operations]
+        for change in (before, after)
+    ]
     if changed or plan[0] != plan[1]:
         raise ValueError(f"{before.id}: a move may not alter {', '.join(changed) or 'the plan'}")
 

@@ -44,6 +44,9 @@ def migrate(engine: Engine) -> None:
 def _upgrade(connection: Connection) -> None:
     # SQLite needs no lock of its own: the transaction was begun IMMEDIATE.
     if connection.dialect.name == "postgresql":
+        # Somebody else's migration, and our own, may take longer than any other transaction may.
+        connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
+        connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
         connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY})
     revision = stored_revision(connection)
     if revision == HEAD:

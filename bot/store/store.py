@@ -108,10 +108,10 @@ class SqlStore:
             raise WrongTenant(f"the database belongs to the tenant {bound}, not to {tenant_id}")
         self._tenant = bound or ""
         for key_id in self._keys.ids:
-            print_ = link(self._keys.derive_for(key_id, "check"), b"fingerprint")
+            fingerprint = link(self._keys.derive_for(key_id, "check"), b"fingerprint")
             name = f"key:{key_id}"
-            known = _meta(connection, name) if read_only else _bind(connection, name, print_)
-            if known not in (None, print_):
+            known = _meta(connection, name) if read_only else _bind(connection, name, fingerprint)
+            if known not in (None, fingerprint):
                 raise KeyMissing(f"data key {key_id} is not the key that the database knows by that name")
         for key_id in sorted(self._chain.key_ids(connection)):
             self._keys.derive_for(key_id, "audit")

@@ -125,7 +125,9 @@ class TeamsMessenger:
         except SendError as error:
             return Delivered(Delivery.LATER, error.code)
 
-    async def posted(self, change: Change, conversation: Conversation, activity_id: str, version: int) -> None:
+    async def posted(
+        self, change: Change, conversation: Conversation, activity_id: str, version: int
+    ) -> None:
         """Remember a card of a change that stands in somebody's chat. version: what it shows, 0 = unknown."""
         if not activity_id:
             return
@@ -142,7 +144,9 @@ class TeamsMessenger:
             )
         )
 
-    async def update(self, conversation: Conversation, activity_id: str, outcome: Outcome, reader: Reader) -> None:
+    async def update(
+        self, conversation: Conversation, activity_id: str, outcome: Outcome, reader: Reader
+    ) -> None:
         """Put another card in the place of one that stands in a chat."""
         connector = self._connectors.at(conversation.service_url)
         await connector.update(conversation.conversation_id, activity_id, card_message(outcome, reader))
@@ -172,7 +176,9 @@ class TeamsMessenger:
                 latest = await self._store.change(change.id)
                 if latest is None:
                     break
-                stale = [c for c in await self._store.cards(change.id) if c.drawn_version < latest.row_version]
+                stale = [
+                    c for c in await self._store.cards(change.id) if c.drawn_version < latest.row_version
+                ]
                 if not stale:
                     break
                 for card in stale:

@@ -13,6 +13,7 @@ from bot.domain.access import MAY_SEE_ANY_STATUS
 from bot.domain.change import Asking, Change, ResolvedStep, State, Verdict, Vote
 from bot.domain.outcome import Outcome, Refused
 from bot.domain.people import Actor, PersonRef
+from bot.domain.phone import hide_numbers
 from bot.domain.reasons import Refusal
 from bot.ports import Commit, DirectoryUnavailable, Lost, LostBecause, Message, MessageKind, Move
 from bot.workflow.approvers import Approvers
@@ -128,7 +129,7 @@ class Deciding:
     ) -> Commit:
         now = self._parts.now()
         me = PersonRef.of(actor.person)
-        vote = Vote(step.n, me, verdict, now, change.content_hash, via, because.strip()[:500])
+        vote = Vote(step.n, me, verdict, now, change.content_hash, via, hide_numbers(because.strip())[:500])
         voted = replace(change, votes=(*change.votes, vote))
         messages: tuple[Message, ...] = (redraw(change),)
         if verdict is Verdict.REJECT:

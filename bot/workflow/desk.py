@@ -105,8 +105,9 @@ class Desk:
             case c.Malformed(verb, usage, problem):
                 return Refused((reasons.MALFORMED.refuse(verb=verb, usage=usage, problem=problem),))
             case c.Unknown(_, nearest):
-                suggestion = f" Did you mean: {nearest}" if nearest else ""
-                return Refused((reasons.UNKNOWN_COMMAND.refuse(suggestion=suggestion),))
+                suggestion = f" Did you mean `{nearest}`?" if nearest else ""
+                said = reasons.UNKNOWN_COMMAND.refuse(suggestion=suggestion)
+                return Refused((said,), nearest=nearest)
             case _:
                 raise AssertionError(f"no answer for {type(command).__name__}")
 
@@ -117,23 +118,21 @@ class Desk:
         envelope: Envelope,
     ) -> Outcome:
         card = None if isinstance(command, c.Status | c.Repeat) else command.card
-        key = (
-            card.change_id
-            if card
-            else ("" if isinstance(command, c.Submit | c.Refresh) else command.request.key)
-        )
-        typed = "" if isinstance(command, c.Submit | c.Refresh) else command.request.tail
-        printed = f"R-{key}" + (f"-{typed}" if typed and not card else "")
-        change = await self._parts.store.change(key)
-        if change is None or (typed and not card and typed != change.tail and not _decides(command)):
-            return Refused((reasons.REQUEST_UNKNOWN.refuse(id=printed),))
+        request = c.RequestId("") if isinstance(command, c.Refresh) else command.request or c.RequestId("")
+        change = await self._parts.store.change(card.change_id if card else request.key)
+        wrong = change is not None and card is None and request.tail not in ("", change.tail)
+        if change is None or (wrong and not _decides(command)):
+            named = c.RequestId(card.change_id) if card else request
+            return Refused((reasons.REQUEST_UNKNOWN.refuse(id=str(named)),))
         if card is not None and not self._parts.is_genuine(card, change, actor.oid):
             return await self._stale(change, actor)
         match command:
             case c.Status() | c.Refresh():
                 return await self._reading.status(change, actor)
             case c.Submit():
-                return await self._requests.submit(command, change, actor, envelope)
+                if card is None and request.tail != change.tail:
+                    return await self._reading.status(change, actor)
+                return await self._requests.submit(change, actor, envelope)
             case c.Cancel():
                 return await self._requests.cancel(change, actor, envelope)
             case c.Repeat():
@@ -201,4 +200,5 @@ _ALSO_AUDITED = frozenset({reasons.CARD_TAMPERED.code, reasons.CARD_STALE.code, 
 
 
 def _decides(command: c.Command) -> bool:
-    return isinstance(command, c.Approve | c.Reject)
+    """A wrong tail of these shows the current card instead of a refusal."""
+    return isinstance(command, c.Approve | c.Reject | c.Submit)

@@ -11,6 +11,7 @@ from bot.domain import reasons
 from bot.domain.command import Who, WhoKind
 from bot.domain.naming import is_plain
 from bot.domain.people import Actor, Person
+from bot.domain.phone import hide_numbers
 from bot.domain.reasons import Refusal
 from bot.ports import Directory, DirectoryUnavailable
 
@@ -36,7 +37,7 @@ async def look_up(directory: Directory, who: Who, actor: Actor) -> Person | Seve
     except DirectoryUnavailable as error:
         return reasons.DIRECTORY_UNAVAILABLE.refuse(what=error.what)
     if not people:
-        return reasons.PERSON_UNKNOWN.refuse(who=who.value[:120])
+        return reasons.PERSON_UNKNOWN.refuse(who=hide_numbers(who.value)[:120])
     if len(people) > SHOWN_AT_MOST:
-        return reasons.PERSON_TOO_MANY.refuse(who=who.value[:120])
+        return reasons.PERSON_TOO_MANY.refuse(who=hide_numbers(who.value)[:120])
     return people[0] if len(people) == 1 else Several(tuple(people))

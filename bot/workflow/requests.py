@@ -10,10 +10,10 @@ from datetime import timedelta
 
 from bot.domain import reasons
 from bot.domain.change import Change, Operation, State, content_hash
-from bot.domain.command import RemovePhone, SetPhone, Submit, Who, WhoKind
+from bot.domain.command import RemovePhone, SetPhone, Who, WhoKind
 from bot.domain.outcome import AlreadySo, Choice, Form, Outcome, Refused
 from bot.domain.people import Actor, Person, PersonRef
-from bot.domain.phone import PhoneNumber, Slot, read_number
+from bot.domain.phone import PhoneNumber, Slot, hide_numbers, read_number
 from bot.domain.policy import Action
 from bot.domain.reasons import Refusal
 from bot.ports import Commit, DirectoryUnavailable, Lost, LostBecause, Message, MessageKind, Move
@@ -37,6 +37,7 @@ class Requests:
 
     async def ask(self, command: SetPhone | RemovePhone, actor: Actor, envelope: Envelope) -> Outcome:
         """A preview, or the form, a choice, or every reason why not."""
+        command = replace(command, reason=hide_numbers(command.reason), ticket=hide_numbers(command.ticket))
         if command.who is None or command.slot is None or _number_missing(command):
             return await self._form(command, actor)
         found = await look_up(self._parts.directory, command.who, actor)
@@ -56,7 +57,7 @@ class Requests:
             return Form(command, tuple((WHOLE_FORM, refusal) for refusal in outcome.refusals), found)
         return outcome
 
-    async def submit(self, command: Submit, change: Change, actor: Actor, envelope: Envelope) -> Outcome:
+    async def submit(self, change: Change, actor: Actor, envelope: Envelope) -> Outcome:
         """To the approvers: judged again on fresh facts, then one guarded move."""
         if change.state is not State.PREVIEWED or change.requester.oid != actor.oid:
             return await outcome_of(self._parts, change, actor.oid)

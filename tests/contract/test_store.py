@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -103,6 +104,15 @@ async def test_a_late_move_is_lost_and_sees_the_present(store: SqlStore) -> None
     assert await store.change("AAAAA2") is None
     assert await store.next_due() is None
     assert (await store.verify_audit()).records == 1
+
+
+async def test_two_who_record_in_the_same_state_do_not_overwrite_each_other(store: SqlStore) -> None:
+    """The state is still the same, the version is not: the second writer has to look again."""
+    before = await created(store, "AAAAA1", S.PENDING)
+    now = await moved(store, before, S.PENDING, votes=(vote(SECOND),))
+    late = Move(before, replace(before, votes=(vote(MANAGER),)))
+    assert await store.commit(Commit(at=START, moves=(late,))) == Lost(LostBecause.MOVED, now)
+    assert await store.change("AAAAA1") == now
 
 
 async def test_a_move_of_nothing_is_lost(store: SqlStore) -> None:
@@ -220,7 +230,7 @@ async def test_crossing_commits_do_not_block_each_other(store: SqlStore) -> None
     assert sum(isinstance(answer, Won) for answer in answers) == 1
 
 
-ILLEGAL = {
+ILLEGAL: dict[str, Callable[[Change], Change]] = {
     "no such arrow": lambda c: replace(c, state=S.APPLIED),
     "out of the end": lambda c: replace(c, state=S.PREVIEWED),
     "another id": lambda c: replace(c, id="OTHER1"),
@@ -228,6 +238,7 @@ ILLEGAL = {
     "another target": lambda c: replace(c, target=SECOND),
     "another reason": lambda c: replace(c, reason="no"),
     "another plan": lambda c: replace(c, operations=(operation(Slot.OFFICE),)),
+    "another earlier number": lambda c: replace(c, operations=(replace(operation(), before_key="0"),)),
     "two votes of one": lambda c: replace(c, votes=(vote(), vote(verdict=Verdict.REJECT))),
 }
 
@@ -236,7 +247,7 @@ ILLEGAL = {
 async def test_an_illegal_move_is_a_defect(store: SqlStore, what: str) -> None:
     """Moves outside the life cycle, and moves that alter what was approved, raise and store nothing."""
     before = await created(store, "AAAAA1", S.PENDING)
-    commit = Commit(at=START, moves=(Move(before, ILLEGAL[what](before)),), messages=(message("m"),))  # type: ignore[no-untyped-call]
+    commit = Commit(at=START, moves=(Move(before, ILLEGAL[what](before)),), messages=(message("m"),))
     with pytest.raises(ValueError, match="AAAAA1"):
         await store.commit(commit)
     assert await store.change("AAAAA1") == before

@@ -22,7 +22,7 @@ from store_desk import NUMBER, RING, START, TENANT, HandClock, Place, change, cr
 from bot.domain.change import State
 from bot.ports import Commit, StoreUnavailable
 from bot.store import DatabaseInUse, KeyMissing, KeyRing, SchemaAhead, WrongTenant, open_store
-from bot.store.engine import read_url
+from bot.store.engine import open_database, read_url, transact
 from bot.store.migrate import HEAD, SCRIPTS
 from bot.store.tables import metadata
 
@@ -242,6 +242,23 @@ async def test_a_dropped_connection_is_replaced(postgres_place: Place) -> None:
             " WHERE application_name = 'ringfence' AND pid <> pg_backend_pid()"
         )
         await created(store, "AAAAA1")
+
+
+async def test_a_read_sees_one_moment(place: Place) -> None:
+    """Whatever is written while a change is being read: its parts belong together."""
+    async with place.opened() as store:
+        await created(store, "AAAAA1")
+    database = open_database(read_url(place.url))
+    query = "SELECT state FROM changes"
+
+    def read(connection: sa.Connection) -> list[str | None]:
+        first = connection.exec_driver_sql(query).scalar()
+        place.sql("UPDATE changes SET state = 'pending'")
+        return [first, connection.exec_driver_sql(query).scalar()]
+
+    assert transact(database.reading, read) == ["previewed", "previewed"]
+    assert place.sql(query) == [("pending",)]
+    database.close()
 
 
 async def test_the_database_tells_its_own_time(place: Place) -> None:

@@ -142,7 +142,7 @@ def wrong_form() -> o.Form:
     filled = SetPhone(
         Who(WhoKind.NAME, "alice"), Slot.MOBILE, "0415 867 5309", "lost phone", "INC1234", from_form=True
     )
-    errors = (("number", reasons.NUMBER_NEEDS_COUNTRY.refuse(example="+1 206 555 0100")),)
+    errors = (("number", reasons.NUMBER_NEEDS_COUNTRY.refuse(example="+1 202 555 0123")),)
     return o.Form(filled, errors, ALICE)
 
 
@@ -162,11 +162,24 @@ def pages() -> dict[str, o.Page]:
         o.Row(("mobile", "+1 •••••• 12")),
         o.Row(("office", "+49 •••••• 77")),
         o.Row(("default", "text message to the mobile")),
+        o.Row(change=change(), at=NOW),
     )
     lists = {
-        f"page-{kind.value}": o.Page(kind, rows(kind), more=3 if kind is kinds.HISTORY else 0)
-        for kind in (kinds.HISTORY, kinds.MY_REQUESTS, kinds.APPROVALS, kinds.OPEN)
+        f"page-{kind.value}": o.Page(kind, rows(kind))
+        for kind in (kinds.MY_REQUESTS, kinds.APPROVALS, kinds.OPEN)
     }
+    events = (
+        o.Row(
+            (
+                "change:mobile:applied",
+                "Olivia Park",
+                "Olivia Park · R-7K2Q9M-4F3A · +1 •••••• 12 → +1 •••••• 09",
+            ),
+            at=NOW,
+        ),
+        o.Row(("change:office:approver-unreachable", "", "R-M4XQ2Z-11AA"), at=NOW - timedelta(days=400)),
+    )
+    lists["page-history"] = o.Page(kinds.HISTORY, events, more=3)
     return {
         "page-help": o.Page(kinds.HELP),
         "page-hi": o.Page(kinds.HI),
@@ -187,7 +200,9 @@ def every() -> dict[str, tuple[o.Outcome, Reader]]:
     outcomes: dict[str, o.Outcome] = {
         "preview": preview(),
         "preview-later": replace(preview(), in_full=None),
-        "waiting-approver": o.AwaitingApproval(view(a.APPROVER)),
+        "waiting-approver": o.AwaitingApproval(
+            view(a.APPROVER, change=change(notes=("replaces", "default-unreadable")))
+        ),
         "waiting-approver-stale": o.AwaitingApproval(view(a.APPROVER), stale),
         "waiting-requester": o.AwaitingApproval(view(a.REQUESTER)),
         "waiting-target": o.AwaitingApproval(view(a.TARGET)),

@@ -83,6 +83,8 @@ class MetadataHost:
         self.mode = "ok"
         self.fetches = 0
         self.go_on = asyncio.Event()
+        self.hanging = asyncio.Event()
+        self.asked = asyncio.Event()
         app = web.Application()
         app.router.add_get("/meta", self._meta)
         app.router.add_get("/keys", self._keys)
@@ -94,7 +96,9 @@ class MetadataHost:
 
     async def _meta(self, request: web.Request) -> web.Response:
         self.fetches += 1
+        self.asked.set()
         if self.mode == "hang":
+            self.hanging.set()
             await self.go_on.wait()
         if self.mode == "html":
             return web.Response(text="<html>maintenance</html>", content_type="text/html")

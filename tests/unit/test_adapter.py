@@ -14,6 +14,7 @@ from fake_channel import House, house
 
 from bot.teams.adapter import InvokeReply
 
+_KINDS = "application/vnd.microsoft"
 CARD_ERROR = {"statusCode", "type", "value"}
 INVOKES: dict[str, tuple[int, set[str]]] = {
     "adaptiveCard/action": (200, CARD_ERROR),
@@ -105,8 +106,8 @@ async def test_an_invoke_that_fails_shows_a_reference_and_no_more(
 @pytest.mark.parametrize(
     "reply",
     [
-        InvokeReply(200, {"statusCode": 200, "type": "application/vnd.microsoft.activity.message", "value": "ok"}),
-        InvokeReply(200, {"statusCode": 200, "type": "application/vnd.microsoft.card.adaptive", "value": {"a": [1]}}),
+        InvokeReply(200, {"statusCode": 200, "type": f"{_KINDS}.activity.message", "value": "ok"}),
+        InvokeReply(200, {"statusCode": 200, "type": f"{_KINDS}.card.adaptive", "value": {"a": [1]}}),
         InvokeReply(200, {"task": {"type": "continue", "value": {"title": "t", "card": {"x": None}}}}),
         InvokeReply(412, {"id": "1", "connectionName": "c", "failureDetail": "d"}),
         InvokeReply(200, {}),
@@ -137,7 +138,9 @@ async def test_the_sdks_own_replies_work_too() -> None:
 
 @pytest.mark.parametrize("value", ["text", [], 5, {"action": 5}, {"action": {"type": "Action.Submit"}}])
 async def test_a_card_action_that_cannot_be_read_is_answered_in_its_own_form(value: Any) -> None:
-    """The SDK's parser meets nonsense: the answer is still HTTP 200 with a card error, or a failure with one."""
+    """The SDK's parser meets nonsense: the answer is still HTTP 200 with a card error, or a failure with
+    one.
+    """
     async with house() as home:
         status, body = await _invoke(home, "adaptiveCard/action", value)
         assert status == 200
@@ -159,7 +162,9 @@ async def test_a_reply_that_cannot_be_sent_is_a_failure_not_a_500() -> None:
 async def test_a_message_that_fails_gets_a_short_answer_with_a_reference(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The person reads a reference id, Teams gets 201 (so that it does not send again), the log one record."""
+    """The person reads a reference id, Teams gets 201 (so that it does not send again), the log one
+    record.
+    """
 
     async def broken(context: TurnContext) -> None:
         raise PermissionError("secret detail")

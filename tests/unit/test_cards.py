@@ -17,10 +17,11 @@ import cards
 from bot.domain import outcome as o
 from bot.domain import reasons
 from bot.domain.access import ALLOWED, may
-from bot.domain.change import Change, State
+from bot.domain.change import Asking, Change, State
+from bot.domain.command import SetPhone, Who, WhoKind
 from bot.domain.command_docs import COMMANDS
 from bot.domain.people import Reader, Role
-from bot.domain.phone import EXAMPLES
+from bot.domain.phone import EXAMPLES, Slot
 from cards import phrases, verbs
 from cards.words import Words, words_for
 
@@ -267,7 +268,7 @@ def test_target_is_told_who_and_what_to_do() -> None:
 def test_unreachable_approver_is_named_with_the_cause() -> None:
     """The requester sees who cannot be asked, why, and who is asked instead, before submitting."""
     text = draw("preview").text
-    assert "Megan Bowen (manager) cannot be asked (has not installed this app in Teams)" in text
+    assert "Megan Bowen (manager) cannot be asked: has not installed this app in Teams." in text
     assert "Asked instead: Raj Patel (approver)" in text
 
 
@@ -346,9 +347,61 @@ def test_every_state_has_plain_words(state: State) -> None:
 @pytest.mark.parametrize("key", phrases.EFFECTS)
 def test_every_effect_can_be_said(key: str) -> None:
     """Each effect of a preview becomes a sentence with its facts filled in."""
-    facts = tuple((fact, "fact") for fact in ("name", "why", "method", "rule"))
-    outcome = replace(examples.preview(), effects=(o.Effect(key, facts),))
-    assert "{" not in cards.draw(outcome, examples.OPERATOR).text
+    outcome = replace(examples.preview(), effects=(o.Effect(key, (("name", "Alice Adams"),)),))
+    said = cards.draw(outcome, examples.OPERATOR).text
+    assert "{" not in said
+    assert phrases.EFFECTS[key].replace("{name}", "Alice Adams") in said
+
+
+def test_approver_is_told_what_matters_before_deciding() -> None:
+    """Of the notes of a change the approver reads the warnings, in sentences; no internal key is shown."""
+    warned = examples.change(notes=("replaces", "default-unreadable", "target-not-told"))
+    outcome = o.AwaitingApproval(examples.view(o.Audience.APPROVER, change=warned))
+    said = cards.draw(outcome, examples.PLAIN_READER).text
+    assert phrases.EFFECTS["default-unreadable"] in said
+    assert "Alice Adams cannot be told in Teams" in said
+    assert "replaces" not in said
+
+
+def test_stale_card_is_answered_with_the_present_one() -> None:
+    """After a stale click the approver gets the whole current request with fresh buttons, and is told why."""
+    stale = reasons.CARD_STALE.refuse(id="R-7K2Q9M-4F3A")
+    drawn = cards.draw(o.Refused((stale,), examples.view(o.Audience.APPROVER)), examples.PLAIN_READER)
+    assert drawn.card["body"] == draw("waiting-approver-stale").card["body"]
+    mine = examples.view(change=examples.preview().view.change, may_submit=True)
+    again = cards.draw(o.Refused((stale,), mine), examples.OPERATOR)
+    assert "This card is not the current one" in again.text
+    assert verbs.SUBMIT in {a["verb"] for a in typed(again.card, "Action.Execute")}
+
+
+def test_states_inside_refusals_are_said_in_words() -> None:
+    """`applying` is our word; the reader gets theirs."""
+    refusal = reasons.TOO_LATE.refuse(id="R-7K2Q9M-4F3A", state="applying")
+    said = cards.draw(o.Refused((refusal,)), examples.OPERATOR).text
+    assert "being carried out" in said
+    assert "applying" not in said
+
+
+def test_missing_approvers_are_said_once() -> None:
+    """A person who cannot be asked is named once, with the cause that was found."""
+    missing = "Megan Bowen (manager) cannot be reached: the app is not installed"
+    lost = examples.asked(examples.MEGAN, state=Asking.UNREACHABLE, why="not-installed")
+    raj = examples.asked(examples.RAJ, "the role approver", fallback=True)
+    waiting = examples.change(steps=(examples.step(lost, raj, missing=(missing,)),))
+    said = cards.draw(o.AwaitingApproval(examples.view(change=waiting)), examples.OPERATOR).text
+    assert said.count("Megan Bowen") == 1
+    assert "Asked instead: Raj Patel (approver)" in said
+
+
+def test_refusals_of_a_whole_form_are_all_shown() -> None:
+    """What no single field is to blame for stands above the form, each refusal of several, values kept."""
+    filled = SetPhone(Who(WhoKind.OID, examples.ALICE.oid), Slot.MOBILE, examples.CLEAR, from_form=True)
+    errors = tuple(("form", refusal) for refusal in examples.several_refusals().refusals)
+    drawn = cards.draw(o.Form(filled, errors, examples.ALICE), examples.OPERATOR)
+    assert "Alice Adams is protected" in drawn.text
+    assert "That kind of line is not allowed for mobile" in drawn.text
+    assert examples.CLEAR in json.dumps(drawn.card)
+    assert examples.CLEAR not in drawn.text
 
 
 def test_long_lists_stay_small() -> None:

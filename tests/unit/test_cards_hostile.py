@@ -76,9 +76,7 @@ def outcomes(text: str) -> list[o.Outcome]:
     return [
         *(o.AwaitingApproval(view, refusal) for view in views),
         *(o.Applied(view) for view in views),
-        o.Preview(
-            views[0], (o.Effect("target-not-told", (("name", text), ("why", text))),), "+1 206 555 0100"
-        ),
+        o.Preview(views[0], (o.Effect("target-not-told", (("name", text),)),), "+1 206 555 0100"),
         o.Refused((refusal, refusal), examples.view(change=ended), nearest=text),
         o.Failed(refusal, views[0]),
         o.Working(views[0]),

@@ -34,7 +34,9 @@ async def _teams() -> AsyncIterator[tuple[ConnectorHost, Connector, aiohttp.Clie
 
 
 async def test_calls_go_to_the_right_place_with_our_token() -> None:
-    """Post, reply, update and delete use the REST paths, with ids encoded so that none can leave its place."""
+    """Post, reply, update and delete use the REST paths, with ids encoded so that none can leave its
+    place.
+    """
     async with _teams() as (host, teams, _):
         assert await teams.send("a:1/../x", {"text": "hi"}) == "sent-1"
         await teams.send("19:x@thread.v2;messageid=1", {"text": "hi"}, reply_to="17")
@@ -104,7 +106,7 @@ async def test_retry_after_in_any_form(header: str, seconds: float | None) -> No
 @pytest.mark.parametrize(
     ("status", "body", "code", "sub_code"),
     [
-        (403, {"error": {"code": "ForbiddenOperationException", "message": "x"}}, "ForbiddenOperationException", ""),
+        (403, {"error": {"code": "BotDisabledByAdmin", "message": "x"}}, "BotDisabledByAdmin", ""),
         (403, {"error": {"code": "Forbidden", "message": '{"subCode":"MessageWritesBlocked"}'}}, "Forbidden",
          "MessageWritesBlocked"),
         (404, {"error": {"code": "ConversationNotFound"}}, "ConversationNotFound", ""),

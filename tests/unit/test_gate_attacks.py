@@ -210,7 +210,9 @@ ATTACKS: dict[str, tuple[int, Attack]] = {
 async def test_a_hostile_request_gets_its_answer_and_never_reaches_the_bot(
     name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Every hostile request is refused with its status, in one log line without content, and goes no further."""
+    """Every hostile request is refused with its status, in one log line without content, and goes no
+    further.
+    """
     status, attack = ATTACKS[name]
     hosts = frozenset({"127.0.0.1", "smba.trafficmanager.net"})
     async with house(service_hosts=hosts) as home:

@@ -83,7 +83,7 @@ class Bench:
             count=self.count,
         )
 
-    def count(self, name: str, **labels: str) -> None:
+    def count(self, name: str, label: str = "") -> None:
         self.counted[name] += 1
 
     def _answer(self, request: httpx.Request) -> httpx.Response:

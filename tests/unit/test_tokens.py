@@ -29,7 +29,9 @@ SECRET = "very-secret-value"
 
 
 class LoginHost:
-    """Entra's token endpoint, in threads of its own because MSAL calls from one. `answer` is (status, body)."""
+    """Entra's token endpoint, in threads of its own because MSAL calls from one. `answer` is (status,
+    body).
+    """
 
     def __init__(self, context: ssl.SSLContext) -> None:
         self.asked: list[dict[str, str]] = []
@@ -132,7 +134,9 @@ def _tokens(host: LoginHost, clock: HandClock) -> EntraTokens:
 async def test_a_token_is_used_until_five_minutes_before_its_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One request buys 55 minutes; the next one gets a new token, also from MSAL's own cache's point of view."""
+    """One request buys 55 minutes; the next one gets a new token, also from MSAL's own cache's point of
+    view.
+    """
     clock = HandClock()
     async with _login(tmp_path, monkeypatch) as host:
         tokens = _tokens(host, clock)
@@ -195,7 +199,9 @@ async def test_a_refusal_carries_entras_code_and_no_secret(
 async def test_a_login_outage_is_survived_while_the_old_token_lasts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Within the last five minutes a failed renewal falls back to the old token; after that it is an error."""
+    """Within the last five minutes a failed renewal falls back to the old token; after that it is an
+    error.
+    """
     clock = HandClock()
     async with _login(tmp_path, monkeypatch) as host:
         tokens = _tokens(host, clock)

@@ -118,10 +118,13 @@ async def test_what_cannot_be_parsed_is_400_and_one_quiet_line(
 
 async def test_a_handler_that_breaks_says_nothing(caplog: pytest.LogCaptureFixture) -> None:
     """An unexpected error is a bare 500 for the caller and one record for us."""
-    async with _open() as url, aiohttp.ClientSession() as session:
-        async with session.post(f"{url}/api/messages", headers={"X-Break": "1"}) as answer:
-            assert (answer.status, await answer.read()) == (500, b"")
-            assert "Server" not in answer.headers
+    async with (
+        _open() as url,
+        aiohttp.ClientSession() as session,
+        session.post(f"{url}/api/messages", headers={"X-Break": "1"}) as answer,
+    ):
+        assert (answer.status, await answer.read()) == (500, b"")
+        assert "Server" not in answer.headers
     assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == [
         "a request failed"
     ]
@@ -179,7 +182,7 @@ async def test_a_socket_that_never_sends_a_request_is_closed() -> None:
 async def test_the_end_waits_for_running_turns() -> None:
     """When told to stop, the door closes for new requests and the running one gets its answer."""
     started, finish, stop = asyncio.Event(), asyncio.Event(), asyncio.Event()
-    ports: list[int] = []
+    opened: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
     async def slow(request: web.Request) -> web.Response:
         started.set()
@@ -187,19 +190,17 @@ async def test_the_end_waits_for_running_turns() -> None:
         return web.Response(status=201)
 
     serving = asyncio.create_task(
-        serve(build_app(slow, Checks()), "127.0.0.1", 0, 0, stop=stop, opened=ports.append)
+        serve(build_app(slow, Checks()), "127.0.0.1", 0, 0, stop=stop, opened=opened.set_result)
     )
-    while not ports:
-        await asyncio.sleep(0)
+    url = f"http://127.0.0.1:{await opened}"
     async with aiohttp.ClientSession() as session:
-        running = asyncio.create_task(session.post(f"http://127.0.0.1:{ports[0]}/api/messages"))
+        running = asyncio.create_task(session.post(f"{url}/api/messages"))
         await started.wait()
         stop.set()
-        await asyncio.sleep(0)
+        # One round trip on the loop is enough for the listener to close before the answer is asked for.
+        await asyncio.sleep(0.01)
         with pytest.raises(aiohttp.ClientConnectorError):
-            while True:
-                async with session.get(f"http://127.0.0.1:{ports[0]}/healthz"):
-                    await asyncio.sleep(0)
+            await session.get(f"{url}/healthz")
         finish.set()
         assert (await running).status == 201
     await serving
@@ -214,17 +215,17 @@ async def test_metrics_have_their_own_door() -> None:
         await serve(app, "127.0.0.1", 0, port, stop=asyncio.Event())
     taken.close()
     await taken.wait_closed()
-    stop, ports = asyncio.Event(), []
+    stop = asyncio.Event()
+    opened: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     app = build_app(_messages, Checks())
     serving = asyncio.create_task(
-        serve(app, "127.0.0.1", 0, port, render=lambda: b"turns 1\n", stop=stop, opened=ports.append)
+        serve(app, "127.0.0.1", 0, port, render=lambda: b"turns 1\n", stop=stop, opened=opened.set_result)
     )
-    while not ports:
-        await asyncio.sleep(0)
+    main = await opened
     async with aiohttp.ClientSession() as session:
         async with session.get(f"http://127.0.0.1:{port}/metrics") as answer:
             assert await answer.read() == b"turns 1\n"
-        async with session.get(f"http://127.0.0.1:{ports[0]}/metrics") as answer:
+        async with session.get(f"http://127.0.0.1:{main}/metrics") as answer:
             assert answer.status == 404
     stop.set()
     await serving

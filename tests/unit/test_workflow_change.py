@@ -486,3 +486,31 @@ class TestWhenTheAnswerIsLost:
         assert change is not None
         assert change.state is State.APPLIED
         assert "sms-not-unique" in change.notes
+
+
+async def test_a_number_in_the_reason_is_not_kept(h: House) -> None:
+    """What people type into free text is masked before it is stored, shown or audited."""
+    shown = await previewed(
+        h, c.SetPhone(c.Who(c.WhoKind.OID, ALICE), Slot.MOBILE, NEW, "call +1 (206) 555-0177 on 2026-11-23")
+    )
+    assert shown.view.change.reason == "call •••••• 77 on 2026-11-23"
+
+
+async def test_submit_is_authorised_again(h: House) -> None:
+    """Whoever lost the role after the preview cannot send it, by button or typed."""
+    shown = await previewed(h)
+    change = shown.view.change
+    h.directory.groups[OPERATORS].members.clear()
+    for command in (c.Submit(shown.view.card), c.Submit(None, c.RequestId(change.id, change.tail))):
+        assert refusal(await h.desk.handle(command, h.envelope(OLIVIA))).code == "access.not-allowed"
+    assert await state(h, shown) is State.PREVIEWED
+
+
+async def test_a_typed_submit_needs_the_right_tail(h: House) -> None:
+    """Without the tail the preview is shown again; with it, it is sent."""
+    shown = await previewed(h)
+    change = shown.view.change
+    again = await h.desk.handle(c.Submit(None, c.RequestId(change.id)), h.envelope(OLIVIA))
+    assert isinstance(again, o.Preview)
+    sent = await h.desk.handle(c.Submit(None, c.RequestId(change.id, change.tail)), h.envelope(OLIVIA))
+    assert isinstance(sent, o.AwaitingApproval)

@@ -209,5 +209,3 @@ def _cast_checks(call: Call) -> None:
     call.only_options("select", "top", "count", "skiptoken")
     call.allow(*READ_ALL)
     _advanced_cast(call)
-
-

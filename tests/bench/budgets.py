@@ -1,0 +1,66 @@
+"""What may be spent. A figure above its budget fails the run.
+
+Every budget is raised or lowered here, in the same change as its reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """At most `limit` of `unit`; `goal` is where we want to be, for reading only."""
+
+    what: str
+    limit: float
+    unit: str
+    places: int
+    goal: float | None = None
+
+
+BUDGETS = {
+    # A help turn in processor time of the bot process, over the same turn of the hand-written floor.
+    "help": Budget("help turn, CPU against the floor", 1.6, "x", 2, goal=1.3),
+    # First figures 2026-11-23: 0.0 ms and 0.0 ms; the budget is 1.5 times that.
+    "preview": Budget("set preview, CPU", 100.0, "ms", 0),
+    "approve": Budget("approve with all it sets off, CPU", 100.0, "ms", 0),
+    # From exec to the first 200 of /readyz, on a database that is already migrated.
+    "start": Budget("start, CPU", 1.8, "s", 2),
+    "memory": Budget("memory after the start", 140.0, "MB", 0),
+    # Run by hand only: how many times the CPU of ours the stock adapter needs.
+    "stock": Budget("ours against stock botbuilder, CPU: 1/40", 1 / 40, "x", 4),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """What was measured for one budget."""
+
+    budget: Budget
+    samples: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        return median(self.samples)
+
+    @property
+    def holds(self) -> bool:
+        return self.median <= self.budget.limit
+
+    def line(self) -> str:
+        """One row of the table."""
+        budget = self.budget
+        value = f"{self.median:.{budget.places}f} {budget.unit}"
+        span = f"{min(self.samples):.{budget.places}f} to {max(self.samples):.{budget.places}f}"
+        goal = f", goal {budget.goal:g}" if budget.goal is not None else ""
+        limit = f"at most {budget.limit:g} {budget.unit}{goal}"
+        verdict = "PASS" if self.holds else "FAIL"
+        return f"{verdict}  {budget.what:<38} {value:>9}  median of {len(self.samples)} ({span})  {limit}"
+
+
+def figure(name: str, samples: Sequence[float]) -> Figure:
+    """Samples of the budget with this name."""
+    return Figure(BUDGETS[name], tuple(samples))

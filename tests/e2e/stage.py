@@ -1,0 +1,410 @@
+"""A whole installation for one test: a fresh pretend tenant, a fresh database, and the real bot between them.
+
+Knows how the bot is told where everything is, and how people in Teams act and see. Must not hold any rule of
+the product: it only sends, looks and counts. The sandbox is a process of its own; the bot runs in the test's
+event loop behind a real listener, so that its log, its files and its counters can be read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import inspect
+import io
+import json
+import logging
+import os
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import aiohttp
+
+from bot.sandbox.demo import policy_of, settings_of
+from bot.sandbox.player import Addresses, Player
+from bot.sandbox.screen import told
+from bot.settings.environment import Settings, load_settings
+from bot.settings.policy_file import load_policy
+from bot.telemetry import JsonLines, configure_logging
+from bot.web import listening
+from bot.wiring import Assembled, assembled, working
+
+Json = dict[str, Any]
+DATA_KEY = "dGVzdHMtb25seS1rZXktb2YtdGhpcnR5LXR3by1iISE="
+PATIENCE = 8.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sandbox:
+    """The addresses of a running sandbox process; `ca_file` is what makes its login trusted."""
+
+    graph: str
+    login: str
+    teams: str
+    ca_file: str
+
+
+class ShiftedClock:
+    """The computer's clock, moved by hand."""
+
+    def __init__(self) -> None:
+        self.shift = timedelta()
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self.shift
+
+    def pass_by(self, **delta: float) -> None:
+        self.shift += timedelta(**delta)
+
+
+@dataclass(frozen=True, slots=True)
+class _WorldSeen:
+    """The answer of the control API with the few names that the demo's writers of settings want."""
+
+    body: Json
+
+    @property
+    def role_groups(self) -> dict[str, str]:
+        return dict(self.body["role_groups"])
+
+    def find(self, alias: str) -> Any:
+        person = self.body["people"].get(alias)
+        return SimpleNamespace(**person) if person else None
+
+    def find_group(self, group_id: str) -> Any:
+        found = next((g for g in self.body["groups"].values() if g["id"] == group_id), None)
+        return SimpleNamespace(**found) if found else None
+
+
+@dataclass
+class Stage:
+    """One test's world. `who` is an alias of the sandbox's company; everything is done over HTTP."""
+
+    sandbox: Sandbox
+    world: Json
+    settings: Settings
+    parts: Assembled
+    bot_url: str
+    state: Path
+    log: io.StringIO
+    clock: ShiftedClock
+    http: aiohttp.ClientSession
+    database_url: str
+    typed: list[str] = field(default_factory=list)
+
+    # --- what people do ---------------------------------------------------------------------------------
+    async def say(self, who: str, text: str, **more: Any) -> Json:
+        """A typed message; the bot's HTTP answer."""
+        self.typed.append(text)
+        return await self._act("say", {"as": who, "text": text, **more})
+
+    async def click(self, who: str, action: str | int = 1, **more: Any) -> Json:
+        """A press on a button: of the newest card that has it, or of `activity_id`."""
+        if "activity_id" not in more and isinstance(action, str):
+            more["activity_id"] = (await self.card_with(who, action))["activity_id"]
+        return await self._act("click", {"as": who, "action": action, **more})
+
+    async def invoke(self, who: str, name: str | None, value: Any, **more: Any) -> Json:
+        return await self._act("invoke", {"as": who, "name": name, "value": value, **more})
+
+    async def refresh(self, who: str, activity_id: str, **more: Any) -> Json:
+        return await self._act("refresh", {"as": who, "activity_id": activity_id, **more})
+
+    async def activity(self, activity: Json | None = None, **more: Any) -> Json:
+        """Any activity, or any text as `body`, through the channel."""
+        return await self._act("activity", {"activity": activity, **more})
+
+    async def install(self, who: str, installed: bool = True) -> Json:
+        return await self._act("install", {"as": who, "installed": installed})
+
+    async def dry(self, who: str, text: str = "help", **more: Any) -> Json:
+        """`{activity, token}` as the channel would send them, and nothing sent."""
+        return await self._act("say", {"as": who, "text": text, "dry": True, **more})
+
+    async def forged(self, who: str, verb: object, data: Json, **value: Any) -> Json:
+        """A card action that no card of ours offered, signed by the channel all the same."""
+        action = {"type": "Action.Execute", "verb": verb, "data": data}
+        return await self.invoke(who, "adaptiveCard/action", {"action": action, **value})
+
+    async def post(self, body: bytes, headers: Mapping[str, str] | None = None, verb: str = "POST") -> int:
+        """These bytes straight to the bot; the status."""
+        async with self.http.request(verb, self.bot_url, data=body, headers=dict(headers or {})) as answer:
+            await answer.read()
+            return answer.status
+
+    async def _act(self, what: str, wish: Json) -> Json:
+        if self.clock.shift and wish.get("sign") is None:
+            wish["sign"] = {"claims": self._claims_now()}
+        return await self.control("POST", f"{what}", wish, teams=True)
+
+    def _claims_now(self) -> Json:
+        now = int(self.clock.now().timestamp())
+        return {"iat": now, "nbf": now - 5, "exp": now + 3600}
+
+    # --- what people see --------------------------------------------------------------------------------
+    async def view(self, who: str) -> list[Json]:
+        """Everything in this person's chats, oldest first."""
+        seen: list[Json] = await self.control("GET", f"view?as={who}", teams=True)
+        return seen
+
+    async def from_bot(self, who: str) -> list[Json]:
+        """What the bot said to them, the last changed one at the end."""
+        return sorted(
+            (e for e in await self.view(who) if e["from"] == "bot"), key=lambda e: int(e["changed"])
+        )
+
+    async def newest(self, who: str) -> Json:
+        return (await self.from_bot(who))[-1]
+
+    async def text(self, who: str) -> str:
+        """All words of the bot's newest message to them, as one line."""
+        return " ".join(told(await self.newest(who)).split())
+
+    async def all_text(self, who: str) -> str:
+        return " ".join(" ".join(told(e).split()) for e in await self.from_bot(who))
+
+    async def ask(self, who: str, text: str, **more: Any) -> str:
+        """Say something; the words of the answer."""
+        answer = await self.say(who, text, **more)
+        assert answer["status"] == 201, answer
+        return await self.text(who)
+
+    async def card_with(self, who: str, title: str) -> Json:
+        """The newest card of theirs that has this button; waits for it."""
+
+        async def find() -> Json | None:
+            for entry in reversed(await self.from_bot(who)):
+                if any(a["title"] == title for a in entry["actions"]):
+                    return entry
+            return None
+
+        found: Json = await self.wait_for(find)
+        return found
+
+    def player(self, who: str = "olivia") -> Player:
+        """The written language of the sandbox, on this world."""
+        at = Addresses(self.sandbox.teams, self.sandbox.graph, self.world["tenant_id"])
+        return Player(at, who=who, patience=PATIENCE)
+
+    # --- the hand behind the curtain --------------------------------------------------------------------
+    async def control(self, verb: str, path: str, body: Any = None, *, teams: bool = False) -> Any:
+        root = self.sandbox.teams if teams else self.sandbox.graph
+        url = f"{root}/_sandbox/worlds/{self.world['tenant_id']}/{path}"
+        async with self.http.request(verb, url.rstrip("/"), json=body) as answer:
+            assert answer.status < 500, await answer.text()
+            return await answer.json() if answer.status != 204 else None
+
+    async def anywhere(self, verb: str, path: str, body: Any = None) -> Any:
+        """A control route that belongs to no world (signing keys)."""
+        async with self.http.request(verb, f"{self.sandbox.teams}/_sandbox/{path}", json=body) as answer:
+            return await answer.json()
+
+    async def person(self, who: str) -> Json:
+        found: Json = await self.control("GET", f"people/{who}")
+        return found
+
+    def oid(self, who: str) -> str:
+        return str(self.world["people"][who]["oid"])
+
+    async def patch(self, who: str, **fields: Any) -> None:
+        answer = await self.control("PATCH", f"people/{who}", fields)
+        assert "error" not in answer, answer
+
+    async def join(self, group: str, who: str) -> None:
+        await self.control("PUT", f"groups/{group}/members/{who}")
+
+    async def leave(self, group: str, who: str) -> None:
+        await self.control("DELETE", f"groups/{group}/members/{who}")
+
+    async def fault(self, **fields: Any) -> None:
+        answer = await self.control("POST", "faults", fields)
+        assert "error" not in answer, answer
+
+    async def heal(self) -> None:
+        await self.control("DELETE", "faults")
+
+    async def effects(self) -> list[Json]:
+        """Every write that the directory accepted."""
+        found: list[Json] = (await self.control("GET", "journal"))["effects"]
+        return found
+
+    async def requests(self, server: str = "graph") -> list[Json]:
+        found: list[Json] = (await self.control("GET", f"requests?server={server}"))["requests"]
+        return found
+
+    async def sent(self) -> list[Json]:
+        """Everything the bot wrote to Teams, answers to HTTP included."""
+        found: list[Json] = (await self.control("GET", "outbound", teams=True))["sent"]
+        return found
+
+    # --- waiting and judging ----------------------------------------------------------------------------
+    async def wait_for(self, predicate: Callable[[], Any], seconds: float = PATIENCE) -> Any:
+        """The first truthy result of `predicate` (may be a coroutine function); AssertionError when late."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
+        while True:
+            found = predicate()
+            found = await found if inspect.isawaitable(found) else found
+            if found:
+                return found
+            assert loop.time() < deadline, f"not within {seconds:g} s: {inspect.getsource(predicate)}"
+            await asyncio.sleep(0.01)
+
+    async def settle(self) -> None:
+        """Nothing is under way any more and nothing is due at the clock's present time."""
+        quiet = 0
+        while quiet < 2:
+            await self.parts.bot.settle()
+            quiet = 0 if await self.parts.jobs.drain() else quiet + 1
+            await asyncio.sleep(0)
+
+    async def later(self, **delta: float) -> None:
+        """Let time pass, and everything happen that becomes due."""
+        self.clock.pass_by(**delta)
+        self.parts.jobs.wake()
+        await self.settle()
+
+    async def ends_with(self, *writes: tuple[str, str, str | None], audited: tuple[str, ...] = ()) -> None:
+        """All is quiet; the directory took exactly these writes (who, slot, number); the chain verifies.
+
+        audited: audit events that must be there, by name.
+        """
+        await self.settle()
+        found = [(e["oid"], e["phone_type"], e["after"]) for e in await self.effects()]
+        assert found == [(self.oid(who), slot, number) for who, slot, number in writes]
+        report = await self.parts.store.verify_audit()
+        assert report.bad == ()
+        if audited:
+            names = await self.audit_names()
+            assert set(audited) <= set(names), names
+
+    async def audit_names(self) -> list[str]:
+        return [name for name, _ in await self.audit_rows()]
+
+    async def audit_rows(self) -> list[tuple[str, Json]]:
+        """(event name, facts) of every audit record, oldest first."""
+        import sqlalchemy as sa
+
+        from bot.store import tables as t
+
+        def read() -> list[tuple[str, Json]]:
+            engine = sa.create_engine(self.database_url, poolclass=sa.NullPool)
+            with engine.connect() as connection:
+                rows = connection.execute(sa.select(t.audit).order_by(t.audit.c.seq)).mappings().all()
+            engine.dispose()
+            return [(str(row["event"] if "event" in row else row["name"]), dict(row)) for row in rows]
+
+        return await asyncio.to_thread(read)
+
+    def log_lines(self) -> list[Json]:
+        return [json.loads(line) for line in self.log.getvalue().splitlines()]
+
+    # --- short ways to a state --------------------------------------------------------------------------
+    async def previewed(
+        self, who: str = "alice", number: str = "+1 206 555 0100", by: str = "olivia", slot: str = "mobile"
+    ) -> Json:
+        """The requester's preview card."""
+        await self.say(by, f"set {slot} for {who} to {number} because lost phone INC1234")
+        return await self.newest(by)
+
+    async def pending(
+        self, who: str = "alice", number: str = "+1 206 555 0100", by: str = "olivia", slot: str = "mobile"
+    ) -> str:
+        """A submitted request; its printed id."""
+        await self.previewed(who, number, by, slot)
+        await self.click(by, "Submit for approval")
+        return self.printed_id(await self.newest(by))
+
+    def printed_id(self, entry: Json) -> str:
+        import re
+
+        found = re.findall(r"\bR-[0-9A-Z]{6}-[0-9A-F]{4}\b", told(entry))
+        assert found, told(entry)
+        return str(found[0])
+
+
+@contextlib.contextmanager
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
+    """These variables for the block: the token libraries read their trust from the environment."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+@contextlib.contextmanager
+def _captured_log(level: str) -> Iterator[io.StringIO]:
+    """Everything the process logs, exactly as the product would write it."""
+    root = logging.getLogger()
+    handlers, root_level, raising = root.handlers[:], root.level, logging.raiseExceptions
+    stream = io.StringIO()
+    configure_logging(level, stream)
+    assert isinstance(root.handlers[0].formatter, JsonLines)
+    try:
+        yield stream
+    finally:
+        logging.captureWarnings(False)
+        root.handlers[:] = handlers
+        root.setLevel(root_level)
+        logging.raiseExceptions = raising
+
+
+@contextlib.asynccontextmanager
+async def open_stage(
+    sandbox: Sandbox,
+    state: Path,
+    *,
+    database_url: str = "",
+    migrated: Path | None = None,
+    spec: Json | None = None,
+    policy: Callable[[str], str] = lambda text: text,
+    more: Mapping[str, str] | None = None,
+    log_level: str = "INFO",
+) -> AsyncIterator[Stage]:
+    """World, database and bot, all fresh and ready; everything gone afterwards.
+
+    spec: of the world. policy: changes the text of the policy file. more: settings over the demo's.
+    """
+    state.mkdir(parents=True, exist_ok=True)
+    async with contextlib.AsyncExitStack() as stack:
+        http = await stack.enter_async_context(aiohttp.ClientSession(trust_env=False))
+        async with http.post(f"{sandbox.graph}/_sandbox/worlds", json=spec or {}) as answer:
+            world = await answer.json()
+            assert answer.status == 201, world
+        seen: Any = _WorldSeen(world)
+        where: Any = sandbox
+        (state / "policy.toml").write_text(policy(policy_of(seen)), encoding="utf-8")
+        told_bot = settings_of(where, SimpleNamespace(**world), state, 3978)  # type: ignore[arg-type]
+        url = database_url or f"sqlite:///{state / 'ringfence.db'}"
+        if not database_url and migrated is not None:
+            shutil.copy(migrated, state / "ringfence.db")
+        told_bot |= {"DATABASE_URL": url, "DATA_KEYS": f"k1:{DATA_KEY}", **(more or {})}
+        stack.enter_context(_environment({n: told_bot[n] for n in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")}))
+        settings = load_settings(told_bot)
+        clock = ShiftedClock()
+        log = stack.enter_context(_captured_log(log_level))
+        parts = await stack.enter_async_context(
+            assembled(settings, load_policy(settings.policy_file), clock=clock)
+        )
+        door = await stack.enter_async_context(
+            listening(parts.app, "127.0.0.1", 0, count=parts.counters.count)
+        )
+        await stack.enter_async_context(working(parts.jobs))
+        bot_url = f"http://127.0.0.1:{door.port}/api/messages"
+        stage = Stage(sandbox, world, settings, parts, bot_url, state, log, clock, http, url)
+        await stage.control("PATCH", "", {"bot_url": bot_url})
+        yield stage
+
+
+Opener = Callable[..., contextlib.AbstractAsyncContextManager[Stage]]
+Awaited = Awaitable[Any]
