@@ -6,7 +6,6 @@ the clock, and holds no clear number: facts are masked before they come here.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import json
 from collections.abc import Mapping
@@ -15,6 +14,8 @@ from datetime import datetime
 
 SCHEMA = 1
 GENESIS = "0" * 64
+# Made once: the chain is verified a million records at a time.
+_ENCODE = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ def canonical(stream: str, seq: int, at: datetime, event: AuditEvent, key_id: st
         "schema": SCHEMA,
         "stream": stream,
         "seq": seq,
-        "at": at.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "at": at.isoformat(timespec="microseconds")[:26] + "Z",
         "name": event.name,
         "actor": event.actor,
         "subject": event.subject,
@@ -59,9 +60,9 @@ def canonical(stream: str, seq: int, at: datetime, event: AuditEvent, key_id: st
         "key": key_id,
         "prev": prev,
     }
-    return json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
+    return _ENCODE(body).encode()
 
 
 def link(key: bytes, message: bytes) -> str:
     """HMAC-SHA256 in hex: the `mac` of a record and the `prev` of the next."""
-    return hmac.new(key, message, hashlib.sha256).hexdigest()
+    return hmac.digest(key, message, "sha256").hex()

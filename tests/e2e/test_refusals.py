@@ -33,7 +33,7 @@ REFUSALS = {
         "usage.unknown-command",
         "I do not know that command",
         "so that nothing happens by accident",
-        "Did you mean: approvals",
+        "Did you mean approvals",
     ),
     "unknown person": No(
         "set mobile for nobody.known@contoso.example to +1 206 555 0142 because test",
@@ -68,7 +68,7 @@ REFUSALS = {
         "usage.number-letters",
         "The number contains letters",
         "I never turn letters into digits",
-        "Type digits with the country code, for example +1 206 555 0100",
+        "Type digits with the country code, for example +1",
     ),
     "another country's local format": No(
         "set mobile for jonas2 to 0151 23456789 because new phone",
@@ -81,7 +81,7 @@ REFUSALS = {
         "set mobile for alice to +1 206 55 because test",
         "usage.number-invalid",
         "That is not a possible phone number",
-        "cannot exist in that country's numbering plan".replace("cannot", "can"),
+        "can exist in that country's numbering plan",
         "Read the number back with the caller",
     ),
     "an extension on a mobile": No(
@@ -102,7 +102,7 @@ REFUSALS = {
         "set mobile for alice to +44 70 1234 5678 because test",
         "policy.number-line-type",
         "That kind of line is not allowed for mobile",
-        "It is a personal number number".replace("number number", "number"),
+        "It is a personal number",
         "Ask the person for another number",
     ),
     "a toll-free number": No(
