@@ -17,7 +17,7 @@ from bot.domain.change import Change, Operation
 from bot.domain.command import Who
 from bot.domain.people import Person, Phones, Protection, ProtectionRules
 from bot.domain.phone import PhoneNumber
-from bot.domain.reasons import Refusal
+from bot.domain.reason import Refusal
 
 
 # --- time and identity ------------------------------------------------------------------------------------
@@ -143,7 +143,7 @@ class MessageKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A reference to something to be said later; the card is drawn at delivery. key: unique, absorbs doubles."""
+    """A reference to something to be said later; the card is drawn at delivery. key: unique."""
 
     key: str
     kind: MessageKind

@@ -205,8 +205,8 @@ def _why_not(error: Exception) -> Problem:
     if isinstance(error, WeakGroups):
         return Problem(
             "policy [roles]",
-            f"these groups are neither role-assignable nor in a restricted unit, so whoever manages groups could "
-            f"make themselves an approver: {error}",
+            f"these groups are neither role-assignable nor in a restricted unit, so whoever manages groups "
+            f"could make themselves an approver: {error}",
             "Use role-assignable groups, or set accept_weak_groups = true; cards then say so.",
         )
     if isinstance(error, DirectoryUnavailable):

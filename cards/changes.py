@@ -22,7 +22,7 @@ from bot.domain.outcome import (
     View,
     Working,
 )
-from bot.domain.reasons import Refusal
+from bot.domain.reason import Refusal
 
 from . import phrases, verbs
 from .refusals import code_line, reason_lines

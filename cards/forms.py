@@ -16,7 +16,7 @@ from bot.domain.command import RemovePhone, SetPhone, Show, WhoKind
 from bot.domain.outcome import Choice, Form
 from bot.domain.people import Person
 from bot.domain.phone import EXAMPLES, Slot
-from bot.domain.reasons import Refusal
+from bot.domain.reason import Refusal
 
 from . import verbs
 from .foreign import SHORT, free, plain

@@ -15,7 +15,7 @@ from bot.domain.command_docs import COMMANDS
 from bot.domain.outcome import Page, PageKind, Row
 from bot.domain.people import Person, Reader, Role
 from bot.domain.phone import Slot
-from bot.domain.reasons import Reason
+from bot.domain.reason import Reason
 
 from . import phrases
 from .foreign import plain

@@ -11,7 +11,7 @@ from typing import Final
 from bot.domain.change import State
 from bot.domain.people import Role
 from bot.domain.phone import Slot
-from bot.domain.reasons import Refusal
+from bot.domain.reason import Refusal
 
 from .foreign import plain
 from .sheet import Tone

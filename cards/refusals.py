@@ -6,7 +6,7 @@ Knows: how a refusal reads. Must not know: which refusals exist (the registry do
 from __future__ import annotations
 
 from bot.domain.outcome import AlreadySo, Refused
-from bot.domain.reasons import Refusal
+from bot.domain.reason import Refusal
 
 from . import phrases, verbs
 from .sheet import Button, Drawn, Sheet, Style

@@ -16,7 +16,7 @@ from typing import Any, Final, Literal
 import microsoft_teams.cards as ac
 
 from bot.domain.command import CardRef
-from bot.domain.reasons import Refusal
+from bot.domain.reason import Refusal
 
 from . import verbs
 from .words import Run, Words, joined, msg

@@ -16,7 +16,7 @@ from enum import StrEnum
 from bot.domain.people import PersonRef, TargetKind
 from bot.domain.phone import PhoneNumber, Purpose, Slot
 from bot.domain.policy import Action
-from bot.domain.reasons import Refusal
+from bot.domain.reason import Refusal
 
 
 class State(StrEnum):

@@ -14,7 +14,7 @@ from bot.domain.change import Change
 from bot.domain.command import CardRef, History, RemovePhone, SetPhone, Show
 from bot.domain.people import Person, Role
 from bot.domain.phone import Slot
-from bot.domain.reasons import Reason, Refusal
+from bot.domain.reason import Reason, Refusal
 
 
 class Audience(StrEnum):
@@ -48,7 +48,7 @@ class Effect:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """Not sent yet. in_full: the new number in clear for reading back, None once submitted or after 10 min."""
+    """Not sent yet. in_full: the new number in clear for reading back, None when sent or after 10 min."""
 
     view: View
     effects: tuple[Effect, ...] = ()

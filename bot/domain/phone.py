@@ -14,7 +14,7 @@ import phonenumbers
 from phonenumbers import PhoneNumberType as _Type
 
 from bot.domain import reasons
-from bot.domain.reasons import Refusal
+from bot.domain.reason import Refusal
 
 BULLETS = "••••••"
 

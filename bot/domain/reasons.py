@@ -1,76 +1,25 @@
-"""Every "no" of Ringfence: a registered code with title, why, next step and who it is for.
+"""Every "no" of Ringfence: the catalogue of reasons, and the way to look one up.
 
 Constructing a `Reason` registers it, so that the catalogue, `explain CODE` and the generated page cannot
 drift from what is really said. Knows no card and no language but English: the words are message ids with
-named placeholders. Must not hold a number: facts are masked before they come here.
+named placeholders.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from string import Formatter
-from types import MappingProxyType
+from collections.abc import Iterator
 
-FAMILIES = ("usage", "access", "policy", "conflict", "directory", "internal")
-_REGISTRY: dict[str, Reason] = {}
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """One registered "no".
-
-    code: family.name, public. title: one line. why: the rule and its reason. next_step: what to do and who
-    can do it. facts: names of the placeholders that must be given. retryable: the same may work later.
-    """
-
-    code: str
-    title: str
-    why: str
-    next_step: str
-    audience: str = "requester"
-    retryable: bool = False
-    facts: tuple[str, ...] = field(default=(), init=False)
-
-    def __post_init__(self) -> None:
-        if self.code.split(".")[0] not in FAMILIES or self.code in _REGISTRY:
-            raise ValueError(f"reason code {self.code} is taken or of no family")
-        texts = (self.title, self.why, self.next_step)
-        names = sorted({name for text in texts for _, name, _, _ in Formatter().parse(text) if name})
-        object.__setattr__(self, "facts", tuple(names))
-        _REGISTRY[self.code] = self
-
-    def refuse(self, **facts: str) -> Refusal:
-        """This reason with its facts. Raises ValueError when a declared fact is missing or extra."""
-        if set(facts) != set(self.facts):
-            raise ValueError(f"{self.code} wants facts {self.facts}, got {tuple(sorted(facts))}")
-        return Refusal(self.code, MappingProxyType(dict(facts)))
-
-    @property
-    def family(self) -> str:
-        return self.code.split(".")[0]
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """A reason as said in one case: the code and the facts that fill its sentences."""
-
-    code: str
-    facts: Mapping[str, str]
-
-    @property
-    def reason(self) -> Reason:
-        return _REGISTRY[self.code]
+from bot.domain.reason import REGISTRY, Reason
 
 
 def find(code: str) -> Reason | None:
     """The reason of a code, case-insensitive, or None."""
-    return _REGISTRY.get(code.strip().lower())
+    return REGISTRY.get(code.strip().lower())
 
 
 def every() -> Iterator[Reason]:
     """All reasons by code: the source of the generated page and of `explain`."""
-    return iter(sorted(_REGISTRY.values(), key=lambda reason: reason.code))
+    return iter(sorted(REGISTRY.values(), key=lambda reason: reason.code))
 
 
 # --- usage: what was typed cannot be done as it stands ---------------------------------------------------

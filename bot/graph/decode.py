@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bot.domain import reasons
-from bot.domain.reasons import Reason, Refusal
+from bot.domain.reason import Reason, Refusal
 
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,63}\Z")
 _DIGITS = re.compile(r"[0-9]{5}")

@@ -14,7 +14,7 @@ from pathlib import Path
 from aiohttp import web
 
 from .server import start
-from .world import Worlds
+from .worlds import Worlds
 
 
 def main(argv: list[str]) -> int:

@@ -35,7 +35,8 @@ from . import cardtext, views
 from .conversations import AllChats, Chats, Conversation, Json, Message, card_of
 from .delivery import Answer, Delivery, Ways, activity, laid_over, service_url
 from .presses import CannotPress, press
-from .world import Person, Worlds
+from .world import Person
+from .worlds import Worlds
 
 _SCOPES = ("personal", "groupChat", "channel")
 

@@ -26,7 +26,8 @@ from .delivery import Delivery, service_url
 from .journal import Seen
 from .login import app_of_token
 from .signing import Keys
-from .world import Person, World, Worlds
+from .world import Person, World
+from .worlds import Worlds
 
 #: The documented limit of one message in bytes of UTF-16.
 MAX_MESSAGE = 100 * 1024

@@ -44,7 +44,8 @@ from aiohttp import web
 
 from .login import BOT_RESOURCE, mint
 from .people import change
-from .world import Group, Person, World, Worlds
+from .world import Group, Person, World
+from .worlds import Worlds
 
 _T = TypeVar("_T")
 _Work = Callable[["_Ask"], Any]

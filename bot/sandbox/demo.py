@@ -26,7 +26,8 @@ from .child import BotDied, Child, free_port
 from .player import Addresses, ExpectationFailed, Player
 from .server import Running, start
 from .signing import DEFAULT_ISSUER, METADATA_PATH, Keys
-from .world import World, Worlds
+from .world import World
+from .worlds import Worlds
 
 ROOT = Path(__file__).resolve().parents[2]
 _INTRO = """

@@ -21,7 +21,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.types import Options
 
 from .journal import Seen
-from .world import World, Worlds
+from .world import World
+from .worlds import Worlds
 
 BOT_RESOURCE = "https://api.botframework.com"
 _KEY_ID = "sandbox-login"

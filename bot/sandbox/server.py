@@ -15,7 +15,8 @@ from . import control
 from .graph.server import Graph
 from .login import Login
 from .tls import server_context
-from .world import Now, Worlds
+from .world import Now
+from .worlds import Worlds
 
 MountChannel = Callable[[web.Application, Worlds], None]
 _SHUTDOWN_SECONDS = 0.1

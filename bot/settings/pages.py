@@ -13,7 +13,8 @@ from string import Formatter
 from pydantic import SecretStr
 
 from bot.domain.command_docs import COMMANDS
-from bot.domain.reasons import FAMILIES, every
+from bot.domain.reason import FAMILIES
+from bot.domain.reasons import every
 from bot.settings.names import Names
 
 _HEAD = "<!-- Written by `python app.py docs`. Do not edit: change the source it names and run that. -->\n"

@@ -30,7 +30,7 @@ from bot.domain.change import (
 from bot.domain.people import PersonRef, TargetKind
 from bot.domain.phone import Slot
 from bot.domain.policy import Action
-from bot.domain.reasons import Refusal
+from bot.domain.reason import Refusal
 from bot.store import tables as t
 
 Values = dict[str, Any]

@@ -35,7 +35,11 @@ def decode(data: dict[str, Any]) -> Activity:
 
 
 def encode(model: Any) -> dict[str, Any]:
-    """JSON from an SDK object (any class with an `_attribute_map`); absent fields are left out."""
+    """JSON from an SDK object (any class with an `_attribute_map`); absent fields are left out.
+
+    What stands in a free field (a card) is handed on as it is: `dumps` finds SDK objects inside, and a
+    copy of every card would cost more than all the rest.
+    """
     kind = type(model)
     fields = _ENCODERS.get(kind) or _compile_encoder(kind)
     attributes = model.__dict__
@@ -45,7 +49,7 @@ def encode(model: Any) -> dict[str, Any]:
     for name, key, plain in fields:
         value = attributes.get(name)
         if value is not None:
-            data[key] = value if plain and type(value) is str else _encode_value(value)
+            data[key] = value if type(value) is plain or plain is object else _encode_value(value)
     return data
 
 
@@ -72,9 +76,10 @@ def _encode_value(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else value
 
 
-def _compile_encoder(kind: type[Any]) -> list[tuple[str, str, bool]]:
+def _compile_encoder(kind: type[Any]) -> list[tuple[str, str, type[Any] | None]]:
+    """Attribute, JSON key, and the type that needs no conversion (object: none does)."""
     fields = [
-        (name, "tenantId" if entry["key"] == "tenantID" else entry["key"], entry["type"] == "str")
+        (name, "tenantId" if entry["key"] == "tenantID" else entry["key"], _AS_IT_IS.get(entry["type"]))
         for name, entry in kind._attribute_map.items()
         if name != "additional_properties"
     ]
@@ -82,7 +87,8 @@ def _compile_encoder(kind: type[Any]) -> list[tuple[str, str, bool]]:
     return fields
 
 
-_ENCODERS: dict[type[Any], list[tuple[str, str, bool]]] = {}
+_ENCODERS: dict[type[Any], list[tuple[str, str, type[Any] | None]]] = {}
+_AS_IT_IS: dict[str, type[Any]] = {"str": str, "bool": bool, "int": int, "object": object}
 
 
 def _exactly(kind: type[Any], word: str) -> _Convert:

@@ -80,7 +80,7 @@ class RingfenceBot(TeamsActivityHandler):  # type: ignore[misc]  # the SDK ships
             self._finish_later(asking, conversation, reader, activity_id)
         else:
             await self._posted(outcome, conversation, activity_id, seen=True)
-        self._wake()
+            self._wake_after(outcome)
 
     async def on_invoke_activity(self, turn_context: TurnContext) -> InvokeReply | None:
         activity = turn_context.activity
@@ -98,7 +98,7 @@ class RingfenceBot(TeamsActivityHandler):  # type: ignore[misc]  # the SDK ships
         if outcome is None:
             self._finish_later(asking, conversation, reader, card_id)
             return _card_reply(Working(), reader)
-        self._wake()
+        self._wake_after(outcome)
         if aside:
             activity_id = await self._say(turn_context, outcome, reader)
             await self._posted(outcome, conversation, activity_id, seen=True)
@@ -143,6 +143,11 @@ class RingfenceBot(TeamsActivityHandler):  # type: ignore[misc]  # the SDK ships
             known[oid] = conversation
             self._addresses.latest = conversation.service_url
         return conversation
+
+    def _wake_after(self, outcome: Outcome) -> None:
+        """Something may be due now; never after a page, which only reads (waking asks the store)."""
+        if not isinstance(outcome, Page):
+            self._wake()
 
     async def _in_time(self, asking: asyncio.Task[Outcome]) -> Outcome | None:
         """The outcome, or None when the directory takes longer than a turn may."""

@@ -15,7 +15,7 @@ from bot.domain import reasons
 from bot.domain.change import Change, Operation, OpState, State
 from bot.domain.people import PersonRef
 from bot.domain.phone import PhoneNumber
-from bot.domain.reasons import Refusal
+from bot.domain.reason import Refusal
 from bot.ports import (
     Commit,
     DirectoryRefused,

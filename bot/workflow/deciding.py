@@ -14,7 +14,7 @@ from bot.domain.change import Asking, Change, ResolvedStep, State, Verdict, Vote
 from bot.domain.outcome import Outcome, Refused
 from bot.domain.people import Actor, PersonRef
 from bot.domain.phone import hide_numbers
-from bot.domain.reasons import Refusal
+from bot.domain.reason import Refusal
 from bot.ports import Commit, DirectoryUnavailable, Lost, LostBecause, Message, MessageKind, Move
 from bot.workflow.approvers import Approvers
 from bot.workflow.parts import Envelope, Parts, event

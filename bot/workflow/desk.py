@@ -14,7 +14,7 @@ from bot.domain.access import may
 from bot.domain.change import Change, Verdict
 from bot.domain.outcome import Outcome, Page, PageKind, Refused
 from bot.domain.people import Actor
-from bot.domain.reasons import Refusal
+from bot.domain.reason import Refusal
 from bot.ports import Listing
 from bot.workflow.applying import Applying
 from bot.workflow.approvers import Approvers

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from bot.domain import reasons
 from bot.domain.people import Actor, Role
-from bot.domain.reasons import Refusal
+from bot.domain.reason import Refusal
 from bot.ports import DirectoryUnavailable
 from bot.workflow.parts import Parts
 
@@ -34,13 +34,18 @@ class Identity:
         known = self._known.get(oid)
         if not fresh and known is not None and now - known[0] < CACHE:
             return known[1]
-        try:
-            person, groups = await asyncio.gather(
-                self._parts.directory.person(oid),
-                self._parts.directory.member_of(oid, self._parts.policy.all_groups()),
-            )
-        except DirectoryUnavailable:
+        person, groups = await asyncio.gather(
+            self._parts.directory.person(oid),
+            self._parts.directory.member_of(oid, self._parts.policy.all_groups()),
+            return_exceptions=True,
+        )
+        # Whoever is not in our directory has no groups to read either: that is a plain no, not an outage.
+        if isinstance(groups, BaseException) and person is not None:
+            person = groups
+        if isinstance(person, DirectoryUnavailable):
             return reasons.RIGHTS_UNKNOWN.refuse()
+        if isinstance(person, BaseException):
+            raise person
         if person is None or not person.enabled or person.guest:
             self._known.pop(oid, None)
             return reasons.NO_ROLE.refuse()

@@ -15,7 +15,7 @@ from bot.domain.change import OpKind, ResolvedStep
 from bot.domain.people import Person, Phones, Protection, Role, TargetKind
 from bot.domain.phone import PhoneNumber, Slot
 from bot.domain.policy import Action, Rule
-from bot.domain.reasons import Refusal
+from bot.domain.reason import Refusal
 from bot.ports import DirectoryUnavailable, Reach
 from bot.workflow.approvers import Approvers
 from bot.workflow.parts import Parts
@@ -56,16 +56,22 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True)
+class Cleared:
+    """Nothing stands in the way: by which rule, who decides, and what people should know before."""
+
+    facts: Facts
+    kind: TargetKind
+    rule: Rule
+    step: ResolvedStep
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Judgement:
-    """All refusals at once; when there are none, rule, step and facts are there."""
+    """All refusals at once, or `cleared`, or neither when the directory holds the number already."""
 
     refusals: tuple[Refusal, ...] = ()
-    facts: Facts | None = None
-    kind: TargetKind = TargetKind.ORDINARY
-    rule: Rule | None = None
-    step: ResolvedStep | None = None
-    notes: tuple[str, ...] = ()
-    already: bool = False
+    cleared: Cleared | None = None
 
 
 class Judge:
@@ -84,12 +90,12 @@ class Judge:
         held = gathered.phones.get(case.slot)
         refusals = [*self._personal(case), *_facts_against(case, gathered)]
         if not refusals and self._is_already_so(case, held):
-            return Judgement(facts=gathered, kind=kind, already=True)
+            return Judgement()
         rule = self._parts.policy.rule_for(case.action, kind)
         if rule is None and not gathered.protection:
             refusals.append(reasons.NO_RULE.refuse(action=case.action.value, kind=kind.value))
         if refusals or rule is None:
-            return Judgement(tuple(refusals), gathered, kind)
+            return Judgement(tuple(refusals))
         return await self._with_approvers(case, gathered, kind, rule)
 
     async def gather(self, target: Person) -> Facts | Refusal:
@@ -124,13 +130,13 @@ class Judge:
         resolving = self._approvers.resolve(1, rule.steps[0], case.requester, case.target)
         step, reach = await _all(resolving, self._parts.messenger.reach(case.target.oid))
         if isinstance(step, DirectoryUnavailable):
-            return Judgement((reasons.DIRECTORY_UNAVAILABLE.refuse(what=step.what),), facts, kind)
+            return Judgement((reasons.DIRECTORY_UNAVAILABLE.refuse(what=step.what),))
         if len(step.asked) < step.need:
             missing = "; ".join(step.missing) or "the policy names nobody else"
             refusal = reasons.NOBODY_TO_ASK.refuse(rule=rule.name, missing=missing)
-            return Judgement((refusal,), facts, kind, rule, step)
+            return Judgement((refusal,))
         notes = _notes(case, facts, reach, weak=self._parts.policy.accept_weak_groups)
-        return Judgement((), facts, kind, rule, step, notes)
+        return Judgement(cleared=Cleared(facts, kind, rule, step, notes))
 
 
 def kind_of(target: Person, facts: Facts) -> TargetKind:

@@ -12,7 +12,7 @@ from bot.domain.command import Who, WhoKind
 from bot.domain.naming import is_plain
 from bot.domain.people import Actor, Person
 from bot.domain.phone import hide_numbers
-from bot.domain.reasons import Refusal
+from bot.domain.reason import Refusal
 from bot.ports import Directory, DirectoryUnavailable
 
 SHOWN_AT_MOST = 8

@@ -14,7 +14,7 @@ from bot.domain.command import History, Show, Who, WhoKind
 from bot.domain.outcome import Choice, Outcome, Page, PageKind, Refused, Row
 from bot.domain.people import Actor
 from bot.domain.phone import Slot
-from bot.domain.reasons import Refusal
+from bot.domain.reason import Refusal
 from bot.ports import DirectoryUnavailable, Listing
 from bot.workflow.lookup import Several, look_up
 from bot.workflow.parts import Parts

@@ -9,7 +9,7 @@ from bot.domain import reasons
 from bot.domain.change import Change, Operation, Verdict, content_hash
 from bot.domain.people import Person, Phones, Role
 from bot.domain.phone import PhoneNumber, Slot
-from bot.domain.reasons import Refusal
+from bot.domain.reason import Refusal
 from bot.ports import DirectoryUnavailable
 from bot.workflow.approvers import Approvers
 from bot.workflow.identity import Identity

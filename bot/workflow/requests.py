@@ -15,9 +15,9 @@ from bot.domain.outcome import AlreadySo, Choice, Form, Outcome, Refused
 from bot.domain.people import Actor, Person, PersonRef
 from bot.domain.phone import PhoneNumber, Slot, hide_numbers, read_number
 from bot.domain.policy import Action
-from bot.domain.reasons import Refusal
+from bot.domain.reason import Refusal
 from bot.ports import Commit, DirectoryUnavailable, Lost, LostBecause, Message, MessageKind, Move
-from bot.workflow.judging import Case, Judge, Judgement
+from bot.workflow.judging import Case, Cleared, Judge, Judgement
 from bot.workflow.lookup import Several, look_up
 from bot.workflow.parts import Envelope, Parts, event
 from bot.workflow.views import CANCELLABLE, outcome_of
@@ -71,9 +71,9 @@ class Requests:
         case = Case(actor.oid, target, change.action, change.slot, numbers.get(1))
         judged = await self._judge.judge(case)
         refusals = judged.refusals or self._moved_since(change, judged)
-        if refusals or judged.rule is None or judged.step is None:
+        if refusals or judged.cleared is None:
             return Refused(refusals)
-        return await self._send(change, judged, actor, envelope)
+        return await self._send(change, judged.cleared, actor, envelope)
 
     async def cancel(self, change: Change, actor: Actor, envelope: Envelope) -> Outcome:
         """The requester takes it back, at any time before the write has been started."""
@@ -136,14 +136,13 @@ class Requests:
         self, case: Case, command: SetPhone | RemovePhone, actor: Actor, envelope: Envelope
     ) -> Outcome:
         judged = await self._judge.judge(case)
-        if judged.already and judged.facts is not None and case.number is not None:
+        if not judged.refusals and judged.cleared is None and case.number is not None:
             return AlreadySo(case.target, case.slot, case.number.masked)
-        taken = await self._slot_taken(case)
-        refusals = judged.refusals + taken
-        if refusals or judged.rule is None or judged.step is None or judged.facts is None:
+        refusals = judged.refusals + await self._slot_taken(case)
+        if refusals or judged.cleared is None:
             return Refused(refusals)
         for _ in range(ID_TRIES):
-            change = self._build(case, judged, command, actor, envelope)
+            change = self._build(case, judged.cleared, command, actor, envelope)
             numbers = {} if case.number is None else {(change.id, 1): case.number}
             done = await self._parts.store.commit(
                 Commit(
@@ -168,14 +167,13 @@ class Requests:
     def _build(
         self,
         case: Case,
-        judged: Judgement,
+        cleared: Cleared,
         command: SetPhone | RemovePhone,
         actor: Actor,
         envelope: Envelope,
     ) -> Change:
-        assert judged.rule and judged.step and judged.facts  # noqa: S101 - checked by the only caller
         now = self._parts.now()
-        held = judged.facts.phones.get(case.slot)
+        held = cleared.facts.phones.get(case.slot)
         operation = Operation(
             n=1,
             kind=case.kind,
@@ -192,21 +190,21 @@ class Requests:
             action=case.action,
             requester=PersonRef.of(actor.person),
             target=PersonRef.of(case.target),
-            target_kind=judged.kind,
+            target_kind=cleared.kind,
             operations=(operation,),
             reason=command.reason,
             ticket=command.ticket,
-            rule=judged.rule.name,
+            rule=cleared.rule.name,
             policy_hash=self._parts.policy.digest,
             content_hash="",
             correlation_id=envelope.correlation_id or self._parts.ids.correlation(),
             state=State.PREVIEWED,
             row_version=1,
             created_at=now,
-            expire_minutes=judged.rule.expire_minutes,
-            execute_minutes=judged.rule.execute_minutes,
-            steps=(judged.step,),
-            notes=judged.notes,
+            expire_minutes=cleared.rule.expire_minutes,
+            execute_minutes=cleared.rule.execute_minutes,
+            steps=(cleared.step,),
+            notes=cleared.notes,
             expires_at=now + PREVIEW_LIFE,
             due_at=now + PREVIEW_LIFE,
         )
@@ -214,10 +212,10 @@ class Requests:
         return replace(change, content_hash=content_hash(change, numbers))
 
     def _moved_since(self, change: Change, judged: Judgement) -> tuple[Refusal, ...]:
-        if judged.already:
+        if judged.cleared is None:
             now = change.operations[0].after
             return (reasons.ALREADY_THERE.refuse(slot=change.slot.word, now=now),)
-        held = judged.facts.phones.get(change.slot) if judged.facts else None
+        held = judged.cleared.facts.phones.get(change.slot)
         if self._parts.number_key(held) == change.operations[0].before_key:
             return ()
         return (
@@ -229,16 +227,15 @@ class Requests:
             ),
         )
 
-    async def _send(self, change: Change, judged: Judgement, actor: Actor, envelope: Envelope) -> Outcome:
-        assert judged.rule and judged.step  # noqa: S101 - checked by the only caller
+    async def _send(self, change: Change, cleared: Cleared, actor: Actor, envelope: Envelope) -> Outcome:
         now = self._parts.now()
-        until = now + timedelta(minutes=judged.rule.expire_minutes)
+        until = now + timedelta(minutes=cleared.rule.expire_minutes)
         pending = replace(
             change,
             state=State.PENDING,
-            steps=(judged.step,),
-            notes=judged.notes,
-            rule=judged.rule.name,
+            steps=(cleared.step,),
+            notes=cleared.notes,
+            rule=cleared.rule.name,
             policy_hash=self._parts.policy.digest,
             submitted_at=now,
             expires_at=until,
@@ -246,7 +243,7 @@ class Requests:
         )
         asks = tuple(
             Message(f"{change.id}:ask:{asked.person.oid}", MessageKind.ASK, change.id, asked.person.oid)
-            for asked in judged.step.asked
+            for asked in cleared.step.asked
         )
         told = Message(
             f"{change.id}:notice:submitted:{change.target.oid}",

@@ -22,7 +22,7 @@ from bot.domain.outcome import (
 )
 from bot.domain.people import Role
 from bot.domain.phone import Purpose
-from bot.domain.reasons import Refusal
+from bot.domain.reason import Refusal
 from bot.workflow.parts import Parts
 
 CANCELLABLE = frozenset({State.PREVIEWED, State.PENDING, State.APPROVED, State.COOLING})

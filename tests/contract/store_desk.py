@@ -28,7 +28,7 @@ from bot.domain.change import (
 from bot.domain.people import PersonRef, TargetKind
 from bot.domain.phone import PhoneNumber, Slot
 from bot.domain.policy import Action
-from bot.domain.reasons import Refusal
+from bot.domain.reason import Refusal
 from bot.ports import Commit, Message, MessageKind, Move, Won
 from bot.store import KeyRing, SqlStore, open_store
 

@@ -16,7 +16,7 @@ from bot.domain.change import Operation, OpKind
 from bot.domain.command import Who, WhoKind
 from bot.domain.people import Person, Phones, Protection, ProtectionRules, object_id
 from bot.domain.phone import PhoneNumber, Slot
-from bot.domain.reasons import Refusal
+from bot.domain.reason import Refusal
 from bot.ports import DirectoryRefused, DirectoryUnavailable, DirectoryUncertain, Receipt
 
 GLOBAL_ADMINISTRATOR = "62e90394-69f5-4237-9190-012177145e10"

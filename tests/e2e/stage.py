@@ -132,7 +132,8 @@ class Stage:
 
     async def post(self, body: bytes, headers: Mapping[str, str] | None = None, verb: str = "POST") -> int:
         """These bytes straight to the bot; the status."""
-        async with self.http.request(verb, self.bot_url, data=body, headers=dict(headers or {})) as answer:
+        data = io.BytesIO(body)
+        async with self.http.request(verb, self.bot_url, data=data, headers=dict(headers or {})) as answer:
             await answer.read()
             return answer.status
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import pytest
@@ -99,6 +100,7 @@ CONVERSATIONS = {
         /click Submit for approval
         /expect Waiting for approval
         /as marta
+        /expect Your decision is needed
         /click Approve
         /expect-all Done
         """,
@@ -110,7 +112,7 @@ CONVERSATIONS = {
         set mobile for "Jonas Bergfeld" to +49 1512 3456789 because new phone
         /expect 2 people match
         /writes 0
-        /fill who jonas2
+        /fill who {oid:jonas2}
         /fill slot mobile
         /fill number +49 1512 3456789
         /click Show the preview
@@ -118,6 +120,7 @@ CONVERSATIONS = {
         /expect Vera Valence
         /click Submit for approval
         /as vera
+        /expect Your decision is needed
         /click Approve
         /expect-all Done
         show "Jonas Bergfeld"
@@ -131,6 +134,7 @@ CONVERSATIONS = {
         {ASK}
         /click Submit for approval
         /as marta
+        /expect Your decision is needed
         reject {{id}}
         /expect usage.reason-missing
         /fill because the caller could not be verified
@@ -203,7 +207,7 @@ CONVERSATIONS = {
         /expect policy.nothing-to-remove
         """,
         (("alma", "alternateMobile", None),),
-        ("change:alternate mobile:applied",),
+        ("change:alternateMobile:applied",),
     ),
     "repeated after it was cancelled": Conversation(
         f"""
@@ -220,6 +224,7 @@ CONVERSATIONS = {
         /click Show the preview
         /click Submit for approval
         /as marta
+        /expect Your decision is needed
         /click Approve
         /expect-all Done
         """,
@@ -277,7 +282,7 @@ async def test_a_conversation_ends_as_it_should(name: str, any_stage: Stage) -> 
     conversation = CONVERSATIONS[name]
     async with any_stage.player() as player:
         for line in conversation.lines.splitlines():
-            await player.line(line)
+            await player.line(re.sub(r"\{oid:(\w+)\}", lambda found: any_stage.oid(found[1]), line))
     await any_stage.ends_with(*conversation.writes, audited=conversation.audited)
     assert not any(line["level"] == "ERROR" for line in any_stage.log_lines())
 

@@ -26,7 +26,7 @@ from bot.domain.phone import (
     read_directory_number,
     read_number,
 )
-from bot.domain.reasons import Refusal
+from bot.domain.reason import Refusal
 
 RULES = NumberRules()
 _TYPES = [kind for kind in LINE_TYPES if kind != PhoneNumberType.UNKNOWN]

@@ -19,7 +19,7 @@ from bot.domain.phone import (
     read_directory_number,
     read_number,
 )
-from bot.domain.reasons import Reason, Refusal
+from bot.domain.reason import Reason, Refusal
 
 RULES = NumberRules()
 MOBILE, ALTERNATE, OFFICE = Slot.MOBILE, Slot.ALTERNATE, Slot.OFFICE

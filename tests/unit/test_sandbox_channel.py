@@ -16,7 +16,8 @@ from aiohttp import web
 from bot.sandbox.channel import add_routes
 from bot.sandbox.login import mint
 from bot.sandbox.signing import Keys
-from bot.sandbox.world import World, Worlds
+from bot.sandbox.world import World
+from bot.sandbox.worlds import Worlds
 
 MESSAGE = "application/vnd.microsoft.activity.message"
 CARD = "application/vnd.microsoft.card.adaptive"

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot.sandbox.people import change
-from bot.sandbox.world import World, Worlds
+from bot.sandbox.world import World
+from bot.sandbox.worlds import Worlds
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 

@@ -11,7 +11,7 @@ from bot.domain import command as c
 from bot.domain import outcome as o
 from bot.domain.change import State
 from bot.domain.phone import Slot
-from bot.domain.reasons import Refusal
+from bot.domain.reason import Refusal
 from tests.doubles.directory import Fault
 from tests.doubles.house import (
     ADA,

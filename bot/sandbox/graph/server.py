@@ -17,7 +17,8 @@ from aiohttp import web
 
 from ..journal import Seen
 from ..login import TokenError, claims_of
-from ..world import World, Worlds
+from ..world import World
+from ..worlds import Worlds
 from .call import Answer, Call
 from .errors import OURS, GraphError, body_of
 from .routes import find
