@@ -13,9 +13,10 @@ a group id, a role name ("operator") or a display name. The same routes are on t
 | DELETE /worlds/{tenant} | -> 204 |
 | GET /worlds/{tenant}/people | -> {"people": {alias: person}} |
 | GET /worlds/{tenant}/people/{who} | -> person |
+| POST /worlds/{tenant}/people | alias and fields of world.Person, as in a spec; created now -> 201, person |
 | PATCH /worlds/{tenant}/people/{who} | fields of world.Person, or manager enabled roles eligible -> person |
 | PUT, DELETE /worlds/{tenant}/groups/{group}/members/{who} | -> 204 |
-| PUT, DELETE /worlds/{tenant}/groups/{group}/owners/{who} | -> 204 |
+| the same with owners, eligible_members, eligible_owners for members | -> 204 |
 | PATCH /worlds/{tenant}/groups/{group} | role_assignable management_restricted roles eligible nested |
 | GET /worlds/{tenant}/groups/{group} | -> group |
 | POST /worlds/{tenant}/faults | fields of faults.Fault -> 201, the fault with its id |
@@ -24,10 +25,11 @@ a group id, a role name ("operator") or a display name. The same routes are on t
 | GET /worlds/{tenant}/journal[?who=] | -> {"effects": [Effect], "counts": {"VERB route": n}} |
 | DELETE /worlds/{tenant}/journal | forget effects, requests and counts -> 204 |
 | GET /worlds/{tenant}/requests[?server=&verb=&route=] | -> {"requests": [journal.Seen]} |
+| GET /worlds/{tenant}/throttle | -> {lane: {limit, seconds, used, closed_for}}; {} without a profile |
 | POST /worlds/{tenant}/token | audience ("graph", "bot" or a URL), seconds -> {"access_token"} |
 
 Spec: name, tenant_id, app_id, secret, bot_url, seed ("company" or "empty"), size (generated people), people
-(list of fields with an alias), permissions (list), rules (fields of world.Rules). All optional; a named world
+(list of fields with an alias), permissions (list), rules (fields of rules.Rules). All optional; a named world
 has the same ids every time. World: name, tenant_id, app_id, secret, bot_url, urls {graph, login, teams,
 ca_file}, people {alias: person} (without the generated ones: see /people), role_groups {role: group id},
 groups {display name: group}, permissions, rules.
@@ -43,7 +45,7 @@ from typing import Any, TypeVar
 from aiohttp import web
 
 from .login import BOT_RESOURCE, mint
-from .people import change
+from .people import change, hire
 from .world import Group, Person, World
 from .worlds import Worlds
 
@@ -55,6 +57,7 @@ def person_json(person: Person) -> dict[str, Any]:
     """Everything a test may want to know of a person; roles sorted, times ISO 8601."""
     shape = {name: getattr(person, name) for name in Person.__dataclass_fields__ if name != "history"}
     shape["created"] = person.created.isoformat()
+    shape["deleted_at"] = person.deleted_at.isoformat() if person.deleted_at else None
     shape["directory_roles"] = sorted(person.directory_roles)
     shape["eligible_roles"] = sorted(person.eligible_roles)
     return shape | {"mri": person.mri}
@@ -113,7 +116,7 @@ def add_routes(app: web.Application, worlds: Worlds, urls: dict[str, str]) -> No
     """Put the control API on an app. `urls` is handed out with every world (filled by the server)."""
     desk = _Desk(urls)
     one = "/worlds/{tenant}"
-    member = one + "/groups/{group}/{kind:members|owners}/{who}"
+    member = one + "/groups/{group}/{kind:members|owners|eligible_members|eligible_owners}/{who}"
     table: list[tuple[str, str, _Work, int]] = [
         ("POST", "/worlds", desk.create, 201),
         ("GET", "/worlds", desk.index, 200),
@@ -121,6 +124,7 @@ def add_routes(app: web.Application, worlds: Worlds, urls: dict[str, str]) -> No
         ("PATCH", one, desk.adjust, 200),
         ("DELETE", one, desk.remove, 204),
         ("GET", one + "/people", desk.people, 200),
+        ("POST", one + "/people", desk.hire, 201),
         ("GET", one + "/people/{who}", desk.person, 200),
         ("PATCH", one + "/people/{who}", desk.change_person, 200),
         ("PUT", member, desk.join, 204),
@@ -134,6 +138,7 @@ def add_routes(app: web.Application, worlds: Worlds, urls: dict[str, str]) -> No
         ("GET", one + "/journal", desk.journal, 200),
         ("DELETE", one + "/journal", desk.clear_journal, 204),
         ("GET", one + "/requests", desk.requests, 200),
+        ("GET", one + "/throttle", desk.throttle, 200),
         ("POST", one + "/token", desk.token, 200),
     ]
     for verb, path, work, status in table:
@@ -192,16 +197,24 @@ class _Desk:
     def person(self, ask: _Ask) -> Any:
         return person_json(ask.person)
 
+    def hire(self, ask: _Ask) -> Any:
+        return person_json(hire(ask.world, ask.body))
+
+    def throttle(self, ask: _Ask) -> Any:
+        return ask.world.throttle.as_json()
+
     def change_person(self, ask: _Ask) -> Any:
         change(ask.world, ask.person, ask.body)
         return person_json(ask.person)
 
     def join(self, ask: _Ask) -> None:
+        ask.world.before_change(ask.group)
         oids: list[str] = getattr(ask.group, ask.info["kind"])
         if ask.person.oid not in oids:
             oids.append(ask.person.oid)
 
     def leave(self, ask: _Ask) -> None:
+        ask.world.before_change(ask.group)
         oids: list[str] = getattr(ask.group, ask.info["kind"])
         if ask.person.oid in oids:
             oids.remove(ask.person.oid)
@@ -214,6 +227,7 @@ class _Desk:
         unknown = body.keys() - {"role_assignable", "management_restricted", "roles", "eligible", "nested"}
         if unknown:
             raise ValueError(f"cannot change {', '.join(sorted(unknown))}")
+        ask.world.before_change(group)
         group.role_assignable = bool(body.get("role_assignable", group.role_assignable))
         group.management_restricted = bool(body.get("management_restricted", group.management_restricted))
         group.directory_roles = set(body.get("roles", group.directory_roles))

@@ -17,7 +17,7 @@ from typing import Any
 
 from aiohttp import web
 
-from .graph.errors import GraphError, body_of, by_status
+from .graph.errors import NO_CONTROLLER, GraphError, body_of, by_status
 
 SERVERS = ("graph", "login", "teams", "metadata")
 #: kind -> what happens. Kinds in _AFTER let the effect happen first.
@@ -34,7 +34,8 @@ KINDS = {
     "stale_reads": "for `ms` after a write, reads of phones show the earlier value",
 }
 _AFTER = ("reset_after", "timeout_after")
-_STATUS_LIKE = ("status", "token_expired")
+#: Kinds that can hit one item of a batch; the others hit the batch as a whole.
+_IN_BATCH = ("status", "token_expired", "html", "no_error")
 
 
 @dataclass(slots=True)
@@ -96,6 +97,17 @@ class Fault:
         error.message = self.message or error.message
         return error
 
+    def as_item(
+        self, path: str, ids: tuple[str, str], now: datetime
+    ) -> tuple[int, dict[str, Any] | str, dict[str, str]]:
+        """Status, body and headers of one item of a batch; `ids` are request id and client request id."""
+        if self.kind == "html":
+            return self.status or 502, _PAGE, {"Content-Type": "text/html"}
+        if self.kind == "no_error":
+            return self.status or 404, _no_error(path), {}
+        error = self.as_graph_error(path)
+        return error.status, body_of(error, *ids, now), dict(error.headers)
+
 
 #: Where a fault waits in its request until the effect has happened.
 _MARK = web.RequestKey("sandbox_fault", Fault)
@@ -150,9 +162,9 @@ class Faults:
         return _drop(request)
 
     def for_item(self, server: str, verb: str, path: str) -> Fault | None:
-        """The status fault that hits one item inside a batch, if any."""
+        """The fault that hits one item inside a batch, if any."""
         for fault in self._fitting(server, verb, path):
-            if fault.kind in _STATUS_LIKE and fault.use():
+            if fault.kind in _IN_BATCH and fault.use():
                 return fault
         return None
 
@@ -173,16 +185,20 @@ async def _instead(fault: Fault, server: str, request: web.Request, now: datetim
     if fault.kind in ("hang", "reset"):
         return _drop(request)
     if fault.kind == "html":
-        page = "<!DOCTYPE html><html><head><title>Error</title></head><body>Service unavailable</body></html>"
-        return web.Response(status=fault.status or 502, text=page, content_type="text/html")
+        return web.Response(status=fault.status or 502, text=_PAGE, content_type="text/html")
     if fault.kind == "no_error":
-        uri = str(request.url)
-        body: dict[str, Any] = {
-            "Message": f"No HTTP resource was found that matches the request URI '{uri}'.",
-            "MessageDetail": "No type was found that matches the controller named 'users'.",
-        }
-        return web.json_response(body, status=fault.status or 404)
+        return web.json_response(_no_error(str(request.url)), status=fault.status or 404)
     return _refusal(fault, server, request, now)
+
+
+_PAGE = "<!DOCTYPE html><html><head><title>Error</title></head><body>Service unavailable</body></html>"
+
+
+def _no_error(uri: str) -> dict[str, Any]:
+    return {
+        "Message": f"No HTTP resource was found that matches the request URI '{uri}'.",
+        "MessageDetail": NO_CONTROLLER,
+    }
 
 
 def _drop(request: web.Request) -> web.StreamResponse:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from .world import ROLE_NAMES, Group, Person, World, stable_id
+from .world import METHOD_KINDS, ROLE_NAMES, Group, Person, World, stable_id
 
 DOMAIN = "contoso.example"
 GLOBAL_ADMIN = "62e90394-69f5-4237-9190-012177145e10"
@@ -99,7 +99,12 @@ _COMPANY: list[_Seed] = [
     ("fay", "Fay Fairbairn", "Research", "vera", {"other_methods": ["password", "fido2"]}),
     ("ulla", "Ulla Underhill", "Sales", "marta", {**_LONDON, "phones": {_M: "+44 7400123456"}}),
     ("toby", "Toby Thorpe", "Depot", "marta", {"phones": {_M: _phone(38)}, "default_method": "voiceMobile"}),
+    # may make themselves member or owner of a privileged group (PIM for groups)
+    ("pia", "Pia Pennington", "IT Platform", "adam", {}),
+    ("oona", "Oona Oxley", "IT Platform", "adam", {}),
 ]
+#: Departments whose people have a frontline licence.
+_FRONTLINE = ("Warehouse", "Depot")
 _NIGHT = (
     *("Nils Nightly", "Nadine Noon", "Noel Northam", "Nell Nunnery", "Nick Norwood", "Nia Newbold"),
     *("Neil Nesbury", "Nova Netherby", "Nate Norcross", "Nina Neville", "Nadia Nightingale"),
@@ -133,6 +138,7 @@ def populate(world: World, spec: dict[str, Any]) -> None:
         _generated(world, number)
     for fields in spec.get("people", []):
         _own(world, fields)
+    world.forget_past()
 
 
 def oid_for(world: World, upn: str) -> str:
@@ -157,9 +163,14 @@ def change(world: World, person: Person, fields: dict[str, Any]) -> None:
             value = manager.oid
         elif name in ("directory_roles", "eligible_roles"):
             value = set(value)
-        elif name == "created" and isinstance(value, str):
+        elif name in ("created", "deleted_at") and isinstance(value, str):
             value = datetime.fromisoformat(value)
+        elif name == "other_methods" and not set(value) <= set(METHOD_KINDS):
+            raise ValueError(f"no such kinds of method (known: {', '.join(METHOD_KINDS)})")
         ready[name] = value
+    if ready.get("deleted") and not person.deleted:
+        ready.setdefault("deleted_at", world.now())
+    world.before_change(person)
     for name, value in ready.items():
         setattr(person, name, value)
     world.reindex(person)
@@ -171,6 +182,21 @@ _SHORT = {
     "roles": "directory_roles",
     "eligible": "eligible_roles",
 }
+
+
+def hire(world: World, fields: dict[str, Any]) -> Person:
+    """A new person in a running world, created now unless said otherwise. ValueError as for the spec."""
+    alias = str(fields.get("alias", ""))
+    if world.find(alias) is not None:
+        raise ValueError(f"there is already a person {alias}")
+    fields = {"created": world.now(), **fields}
+    upn = str(fields.get("upn", f"{alias}@{DOMAIN}"))
+    world.before_change(oid_for(world, upn))
+    try:
+        return _own(world, fields)
+    except ValueError:
+        world.people.pop(oid_for(world, upn), None)
+        raise
 
 
 def _company(world: World) -> None:
@@ -201,6 +227,7 @@ def _privileged(world: World) -> None:
     desk.directory_roles, desk.members = {HELPDESK_ADMIN}, [_oid(world, "rita")]
     keepers = _group(world, "Key keepers", role_assignable=True)
     keepers.members, keepers.owners = [_oid(world, "rhea")], [_oid(world, "rolf")]
+    keepers.eligible_members, keepers.eligible_owners = [_oid(world, "pia")], [_oid(world, "oona")]
     sales = _group(world, "Sales team")
     sales.members = [p.oid for p in world.people.values() if p.department == "Sales"]
     sales.owners = [_oid(world, "marta")]
@@ -213,7 +240,11 @@ def _seeded(
     upn = more.pop("upn", f"{alias}@{DOMAIN}")
     if more.get("user_type") == "Guest":
         upn = more["mail"].replace("@", "_") + f"#EXT#@{DOMAIN}"
-        more["installed"] = False
+        more |= {"installed": False, "licences": []}
+    if department in _FRONTLINE:
+        more["licences"] = ["SPE_F1"]
+    if more.get("deleted"):
+        more["deleted_at"] = world.now() - timedelta(days=3)
     if more.pop("new_hire", False):
         more["created"] = world.now() - timedelta(days=1)
     fields: dict[str, Any] = {
@@ -274,7 +305,7 @@ def _generated(world: World, number: int) -> None:
     )
 
 
-def _own(world: World, fields: dict[str, Any]) -> None:
+def _own(world: World, fields: dict[str, Any]) -> Person:
     """A person of the spec: `alias` (then the rest follows from it) or changes to a seeded one."""
     fields = dict(fields)
     alias = str(fields.pop("alias", ""))
@@ -286,3 +317,4 @@ def _own(world: World, fields: dict[str, Any]) -> None:
         more = {"upn": fields.pop("upn")} if "upn" in fields else {}
         person = _seeded(world, 300 + len(world.people), alias, name, fields.pop("department", "Works"), more)
     change(world, person, fields)
+    return person

@@ -7,6 +7,7 @@ the Teams channel: the servers read and change this state.
 from __future__ import annotations
 
 import base64
+import copy
 import hashlib
 import uuid
 from collections.abc import Callable, Iterator
@@ -17,6 +18,8 @@ from typing import Any
 
 from .faults import Faults
 from .journal import Journal
+from .rules import Rules
+from .throttle import Profile, Throttle
 
 Now = Callable[[], datetime]
 
@@ -31,11 +34,14 @@ FULL_PERMISSIONS = frozenset(
         "UserAuthenticationMethod.ReadWrite.All",
         "RoleManagement.Read.Directory",
         "RoleEligibilitySchedule.Read.Directory",
+        "PrivilegedEligibilitySchedule.Read.AzureADGroup",
         "Policy.Read.AuthenticationMethod",
+        "AuditLog.Read.All",
     }
 )
 _NAMESPACE = uuid.UUID("7b1f7c52-0d0e-5d6b-9a43-3c1f6b0e52aa")
 _KEPT_SNAPSHOTS = 50
+_KEPT_CHANGES = 1_000
 
 
 def stable_id(*parts: str) -> str:
@@ -43,21 +49,31 @@ def stable_id(*parts: str) -> str:
     return str(uuid.uuid5(_NAMESPACE, "\x1f".join(parts)))
 
 
+#: Kinds of method beside the phones, as in "#microsoft.graph.{kind}AuthenticationMethod".
+METHOD_KINDS = (
+    *("password", "email", "fido2", "microsoftAuthenticator", "softwareOath", "temporaryAccessPass"),
+    *("windowsHelloForBusiness", "platformCredential", "qrCodePin", "external"),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class PhoneSnapshot:
-    """What the phones looked like until `until` (for stale reads)."""
+    """What the phones and the default looked like until `until` (for stale reads)."""
 
     until: datetime
     phones: dict[str, str]
     sms_state: str | None
+    default_method: str | None
 
 
 @dataclass(slots=True)
 class Person:
     """One account. `phones` maps mobile, alternateMobile, office to "+1 2065550100" (Graph's form).
 
-    `sms_state` is Graph's smsSignInState of the mobile (None: never set); `default_method` is push, oath,
-    sms, voiceMobile, voiceAlternateMobile, voiceOffice or None; roles are role template ids.
+    `sms_state` is what was last done about SMS sign-in with the mobile: ready, notEnabled,
+    phoneNumberNotUnique or None; `default_method` is push, oath, sms, voiceMobile, voiceAlternateMobile,
+    voiceOffice or None; roles are role template ids; `other_methods` are METHOD_KINDS; `licences` are SKU
+    part numbers; `per_user_mfa` is disabled, enabled or enforced; `system_preferred` None = as the rule says.
     """
 
     oid: str
@@ -81,6 +97,10 @@ class Person:
     locale: str = "en-US"
     timezone: str = "America/Los_Angeles"
     deleted: bool = False
+    deleted_at: datetime | None = None
+    licences: list[str] = field(default_factory=lambda: ["SPE_E3"])
+    per_user_mfa: str = "disabled"
+    system_preferred: bool | None = None
     phones: dict[str, str] = field(default_factory=dict)
     sms_state: str | None = None
     other_methods: list[str] = field(default_factory=lambda: ["password"])
@@ -98,20 +118,23 @@ class Person:
 
     def remember(self, now: datetime) -> None:
         """Keep the present phones before a write changes them."""
-        self.history.append(PhoneSnapshot(now, dict(self.phones), self.sms_state))
+        self.history.append(self._snapshot(now))
         del self.history[:-_KEPT_SNAPSHOTS]
 
-    def phones_at(self, when: datetime) -> tuple[dict[str, str], str | None]:
-        """Phones and SMS state as they were at `when`, as far as remembered."""
-        for snapshot in self.history:
-            if snapshot.until > when:
-                return snapshot.phones, snapshot.sms_state
-        return self.phones, self.sms_state
+    def phones_at(self, when: datetime) -> PhoneSnapshot:
+        """Phones, SMS state and default as they were at `when`, as far as remembered."""
+        return next((kept for kept in self.history if kept.until > when), None) or self._snapshot(when)
+
+    def _snapshot(self, until: datetime) -> PhoneSnapshot:
+        return PhoneSnapshot(until, dict(self.phones), self.sms_state, self.default_method)
 
 
 @dataclass(slots=True)
 class Group:
-    """One security group. `members` are object ids of people, `nested` of groups, in listing order."""
+    """One security group. `members` are object ids of people, `nested` of groups, in listing order.
+
+    `eligible_members` and `eligible_owners` (people or groups) may become one through PIM for groups.
+    """
 
     id: str
     display_name: str
@@ -122,33 +145,8 @@ class Group:
     management_restricted: bool = False
     directory_roles: set[str] = field(default_factory=set)
     eligible_roles: set[str] = field(default_factory=set)
-
-
-@dataclass(slots=True)
-class Rules:
-    """Switches of the pretend tenant. `*_targets` are group ids or "all_users"; excludes win.
-
-    `not_unique_saves`: a 409 phoneNumberNotUnique leaves the number saved (what is usually seen).
-    `default_moves`: a phone write makes that phone the default method (unproven either way).
-    `policy_blocks_writes`: method off in policy refuses the write (unproven; off = what evidence says).
-    """
-
-    sms_state: str = "enabled"
-    sms_targets: list[str] = field(default_factory=lambda: ["all_users"])
-    sms_excluded: list[str] = field(default_factory=list)
-    sms_usable_for_sign_in: bool = False
-    voice_state: str = "enabled"
-    voice_office_allowed: bool = True
-    migration_state: str = "migrationComplete"
-    system_preferred: bool = False
-    has_p2: bool = True
-    no_p2_status: int = 400
-    not_unique_saves: bool = True
-    default_moves: bool = False
-    policy_blocks_writes: bool = False
-    page_size: int = 100
-    group_page_size: int = 5
-    token_seconds: int = 3599
+    eligible_members: list[str] = field(default_factory=list)
+    eligible_owners: list[str] = field(default_factory=list)
 
 
 class World:
@@ -168,12 +166,14 @@ class World:
         self.groups: dict[str, Group] = {}
         self.role_groups: dict[str, str] = {}
         self.permissions: set[str] = set(spec.get("permissions", FULL_PERMISSIONS))
-        self.rules = Rules()
-        self.set_rules(spec.get("rules", {}))
+        self.now = now
         self.faults = Faults(now)
         self.journal = Journal(journal_file)
-        self.now = now
+        self.rules = Rules()
+        self.throttle = Throttle(Profile(), now, "")
+        self.set_rules(spec.get("rules", {}))
         self._index: dict[str, str] = {}
+        self._past: list[tuple[datetime, str, Person | Group | None]] = []
 
     def _id(self, spec: dict[str, Any], key: str) -> str:
         """The given id, or a stable one for a named world, or a random one. Lower case."""
@@ -182,11 +182,41 @@ class World:
         return stable_id("world", self.name, key) if self.name else str(uuid.uuid4())
 
     def set_rules(self, changes: dict[str, Any]) -> None:
-        """Change some switches; raises ValueError naming an unknown one."""
-        for key, value in changes.items():
-            if key not in Rules.__dataclass_fields__:
-                raise ValueError(f"no such rule: {key}")
-            setattr(self.rules, key, value)
+        """Change some switches; raises ValueError naming an unknown one. A new throttle starts empty."""
+        self.rules.change(changes)
+        if "throttle" in changes:
+            profile = Profile.read(self.rules.throttle)
+            self.throttle = Throttle(profile, self.now, f"{self.app_id}/{self.tenant_id}")
+
+    def before_change(self, thing: Person | Group | str) -> None:
+        """Keep a person or group as it is now, for lagging reads; a str is the id of one about to be made."""
+        if isinstance(thing, str):
+            self._past.append((self.now(), thing, None))
+        else:
+            self._past.append(
+                (self.now(), thing.oid if isinstance(thing, Person) else thing.id, _kept(thing))
+            )
+        del self._past[:-_KEPT_CHANGES]
+
+    def forget_past(self) -> None:
+        """Lagging reads see the present from here on."""
+        self._past.clear()
+
+    def as_of(self, when: datetime) -> World:
+        """This world with people and groups as they were at `when`, as far as kept. For reading only."""
+        later = [(oid, was) for until, oid, was in self._past if until > when]
+        if not later:
+            return self
+        view = copy.copy(self)
+        view.people, view.groups = dict(self.people), dict(self.groups)
+        for oid, was in reversed(later):
+            if isinstance(was, Person):
+                view.people[oid] = was
+            elif isinstance(was, Group):
+                view.groups[oid] = was
+            else:
+                view.people.pop(oid, None)
+        return view
 
     def add(self, person: Person) -> Person:
         """Add one person and make them findable."""
@@ -247,13 +277,43 @@ class World:
         return person.directory_roles.union(*(g.directory_roles for g in self.groups_of(person.oid)))
 
     def sms_sign_in_allowed(self, person: Person) -> bool:
-        """Does the SMS policy let this person's mobile be a sign-in name?"""
+        """Does the SMS policy let this person's mobile be a sign-in name? (Never for guests or in China.)"""
         rules = self.rules
-        if rules.sms_state != "enabled" or not rules.sms_usable_for_sign_in:
+        if rules.cloud == "china" or person.user_type == "Guest" or rules.sms_state != "enabled":
             return False
-        mine = {"all_users", *(g.id for g in self.groups_of(person.oid))}
-        return bool(mine & set(rules.sms_targets)) and not mine & set(rules.sms_excluded)
+        named = rules.sms_sign_in_targets
+        if named is None:
+            named = rules.sms_targets if rules.sms_usable_for_sign_in else []
+        return bool(named) and self.targeted(person, named, rules.sms_excluded)
+
+    def phone_allowed(self, person: Person, phone_type: str) -> bool:
+        """Does the policy let this person use a phone of this type for anything?"""
+        rules = self.rules
+        calls = rules.voice_state == "enabled" and self.targeted(
+            person, rules.voice_targets, rules.voice_excluded
+        )
+        if phone_type == "office":
+            return calls and rules.voice_office_allowed
+        texts = rules.sms_state == "enabled" and self.targeted(person, rules.sms_targets, rules.sms_excluded)
+        return calls or (texts and phone_type == "mobile")
+
+    def targeted(self, person: Person, targets: list[str], excluded: list[str]) -> bool:
+        """Is this person in one of the targets and in none of the excluded ones?"""
+        if targets == ["all_users"] and not excluded:
+            return True
+        mine = {"all_users", person.oid, *(g.id for g in self.groups_of(person.oid))}
+        return not mine.isdisjoint(targets) and mine.isdisjoint(excluded)
 
     def later(self, seconds: float) -> datetime:
         """Now plus some seconds."""
         return self.now() + timedelta(seconds=seconds)
+
+
+def _kept(thing: Person | Group) -> Person | Group:
+    """A copy whose lists and sets are its own."""
+    kept = copy.copy(thing)
+    for name in thing.__dataclass_fields__:
+        value = getattr(thing, name)
+        if isinstance(value, list | set | dict):
+            setattr(kept, name, value.copy())
+    return kept

@@ -192,7 +192,11 @@ async def test_policy_reads(desk: Desk) -> None:
     await desk.control("PATCH", "", {"rules": {"sms_usable_for_sign_in": True, "voice_state": "disabled"}})
     root = "/policies/authenticationMethodsPolicy"
     _, whole, _ = await desk.graph("GET", root)
-    assert [each["state"] for each in whole["authenticationMethodConfigurations"]] == ["enabled", "disabled"]
+    states = {each["id"]: each["state"] for each in whole["authenticationMethodConfigurations"]}
+    assert states == {
+        **{"Sms": "enabled", "Voice": "disabled"},
+        **{"Email": "enabled", "TemporaryAccessPass": "disabled"},
+    }
     _, sms, _ = await desk.graph("GET", f"{root}/authenticationMethodConfigurations/sms")
     assert sms["includeTargets"][0]["isUsableForSignIn"] is True
     assert (await desk.graph("GET", f"{root}/authenticationMethodConfigurations/smoke"))[0] == 404

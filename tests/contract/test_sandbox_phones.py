@@ -145,11 +145,12 @@ async def test_sign_in_preferences_live_in_beta_only(desk: Desk) -> None:
     path = preferences(desk, "penny")
     assert (await desk.graph("GET", path))[0] == 400
     assert (await desk.graph("GET", path, version="beta"))[1][key] == "push"
-    assert (await desk.graph("PATCH", path, {key: "sms"}, version="beta"))[0] == 204
+    assert (await desk.graph("PATCH", path, {key: "oath"}, version="beta"))[0] == 204
     assert (await desk.graph("PATCH", path, {key: "pigeon"}, version="beta"))[0] == 400
-    assert (await desk.graph("GET", path, version="beta"))[1][key] == "sms"
+    assert (await desk.graph("PATCH", path, {key: "sms"}, version="beta"))[0] == 400  # no mobile
+    assert (await desk.graph("GET", path, version="beta"))[1][key] == "oath"
     (effect,) = await desk.effects()
-    assert (effect["what"], effect["before"], effect["after"]) == ("default", "push", "sms")
+    assert (effect["what"], effect["before"], effect["after"]) == ("default", "push", "oath")
 
 
 async def test_the_default_can_be_made_to_move(desk: Desk) -> None:

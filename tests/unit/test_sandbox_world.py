@@ -141,6 +141,6 @@ def test_phones_can_be_read_as_they_were() -> None:
     alice.phones = {"mobile": "second"}
     alice.remember(START + timedelta(seconds=10))
     alice.phones = {}
-    assert alice.phones_at(START - timedelta(seconds=1))[0] == {"mobile": "+1 2065550110"}
-    assert alice.phones_at(START + timedelta(seconds=5))[0] == {"mobile": "second"}
-    assert alice.phones_at(START + timedelta(seconds=10))[0] == {}
+    assert alice.phones_at(START - timedelta(seconds=1)).phones == {"mobile": "+1 2065550110"}
+    assert alice.phones_at(START + timedelta(seconds=5)).phones == {"mobile": "second"}
+    assert alice.phones_at(START + timedelta(seconds=10)).phones == {}

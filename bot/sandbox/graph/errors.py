@@ -1,8 +1,8 @@
 """Graph's refusals: codes, texts and the shape of an error body.
 
 Sources: Graph docs "errors", "json-batching", "aad-advanced-queries", "throttling", and public threads that
-quote whole bodies. Texts in `OURS` have no published source: a client must not depend on their wording.
-Must not know worlds or HTTP.
+quote whole bodies. Texts in `OURS` have no published source and say so by their prefix: a client must not
+depend on their wording. Every other text stands in `SOURCES` with its source. Must not know worlds or HTTP.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import Any
 AUTH_BACK_END = "badRequest"
 
 #: Texts that Microsoft does not publish. They carry a prefix so that nobody takes them for the real ones.
-_PREFIX = "[sandbox text] "
+PREFIX = "[sandbox text] "
 OURS = {
-    name: _PREFIX + text
+    name: PREFIX + text
     for name, text in {
         "type_exists": "The user already has a phone method of this type.",
         "needs_mobile": "An alternate mobile phone needs a mobile phone first.",
@@ -47,7 +47,15 @@ OURS = {
         "token_audience": "Access token validation failure. Invalid audience.",
         "token_expired": "Access token has expired or is not yet valid.",
         "no_route": "Resource not found for the segment.",
-        "no_p2": "The tenant needs a Microsoft Entra ID P2 or ID Governance licence.",
+        "bad_requirement": "The value of perUserMfaState is not valid.",
+        "not_registered": "The preferred method is not registered for the user.",
+        "guest_sms": "SMS sign-in is not available for guests.",
+        "voice_set": "SMS sign-in needs an account without a voice number.",
+        "filter_needed": "A $filter on principalId or groupId is needed.",
+        "too_new": "The user was not found (created a moment ago).",
+        "server_error": "An internal server error occurred while processing the request.",
+        "unavailable": "The service is temporarily unavailable.",
+        "gone": "The resource '{id}' does not exist or one of its reference properties is not present.",
     }.items()
 }
 
@@ -68,8 +76,41 @@ SEARCH_HEADER = (
 SORTING = "Sorting not supported for current query."
 COUNT = "$count is not currently supported."
 THROTTLED = "Please retry again later."
-#: Known from use, not from a page at hand; so are the texts of 500 and 503 in `by_status`.
-GONE = "Resource '{id}' does not exist or one of its queried reference-property objects are not present."
+SMS_POLICY_NEW = (
+    "Cannot enable SMS sign-in on phone auth method as the credential policy is not enabled on user"
+)
+NO_P2 = "The tenant needs to have Microsoft Entra ID P2 or Microsoft Entra ID Governance license."
+NO_P1 = "Neither tenant is B2C or tenant doesn't have premium license"
+NO_SCOPE = (
+    '{"errorCode":"PermissionScopeNotGranted","message":"Authorization failed due to missing permission '
+    'scope {scopes}.","instanceAnnotations":[]}'
+)
+NO_HTTP_RESOURCE = (
+    "No HTTP resource was found that matches the request URI "
+    "'https://mface.windowsazure.com/odata/users('{user}')/authentication/methods('{method}')'."
+)
+NO_CONTROLLER = "No type was found that matches the controller named 'users'."
+THROTTLED_INNER = "Please retry after"
+
+#: Where each text that is not ours was published or seen.
+SOURCES = {
+    DEFAULT_METHOD: "microsoft-graph-docs-contrib issue 1888 (whole body)",
+    SMS_POLICY: "whole body in a reader's comment, 2022-06-28",
+    SMS_POLICY_NEW: "msgraph-sdk-dotnet issue 2549 (2024), code not quoted",
+    DENIED_AUTH: "azure-docs issue 114024",
+    DENIED_DIRECTORY: "Graph docs, json-batching (sample)",
+    NOT_ALLOWED: "Graph docs, json-batching (sample)",
+    SEARCH_HEADER: "Graph docs, aad-advanced-queries",
+    SORTING: "Microsoft 365 developer blog, May 2020",
+    COUNT: "Graph docs, aad-advanced-queries",
+    THROTTLED: "Graph docs, throttling",
+    THROTTLED_INNER: "Graph docs, throttling",
+    NO_P2: "maester issue 1421 (whole body, 2026)",
+    NO_P1: "microsoft-graph-docs issue 12919",
+    NO_SCOPE: "terraform-provider-azuread issue 1386",
+    NO_HTTP_RESOURCE: "msgraph-sdk-powershell issue 937",
+    NO_CONTROLLER: "msgraph-sdk-powershell issue 937",
+}
 
 
 @dataclass(eq=False)
@@ -90,7 +131,7 @@ def auth_error(message: str, status: int = 400, code: str = AUTH_BACK_END) -> Gr
 
 def not_found(which: str) -> GraphError:
     """404 of the directory for an id that is not there (or deleted)."""
-    return GraphError(404, "Request_ResourceNotFound", GONE.format(id=which))
+    return GraphError(404, "Request_ResourceNotFound", OURS["gone"].format(id=which))
 
 
 def denied(auth_back_end: bool) -> GraphError:
@@ -100,10 +141,15 @@ def denied(auth_back_end: bool) -> GraphError:
     return GraphError(403, "Authorization_RequestDenied", DENIED_DIRECTORY)
 
 
+def no_scope(*scopes: str) -> GraphError:
+    """403 of PIM for a missing permission: JSON in the message, code UnknownError."""
+    return GraphError(403, "UnknownError", NO_SCOPE.replace("{scopes}", ",".join(scopes)))
+
+
 def throttled(retry_after: float | None) -> GraphError:
     """429; Retry-After in seconds, left out when None."""
     headers = {} if retry_after is None else {"Retry-After": f"{retry_after:g}"}
-    inner = {"code": "429", "message": "Please retry after", "status": "429"}
+    inner = {"code": "429", "message": THROTTLED_INNER, "status": "429"}
     return GraphError(429, "TooManyRequests", THROTTLED, inner, headers)
 
 
@@ -120,8 +166,8 @@ def by_status(status: int, path: str, retry_after: float | None) -> GraphError:
         code, message = {
             401: ("InvalidAuthenticationToken", OURS["token_expired"]),
             409: ("phoneNumberNotUnique", OURS["not_unique"]),
-            500: ("generalException", "An internal server error occurred while processing the request."),
-            503: ("serviceNotAvailable", "The service is temporarily unavailable."),
+            500: ("generalException", OURS["server_error"]),
+            503: ("serviceNotAvailable", OURS["unavailable"]),
             504: ("UnknownError", ""),
         }.get(status, ("UnknownError", ""))
         error = GraphError(status, code, message)

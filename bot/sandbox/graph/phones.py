@@ -1,6 +1,6 @@
-"""Phone authentication methods: the rules of creating, changing, deleting and SMS sign-in.
+"""Phone authentication methods: the rules of listing, creating, changing and deleting.
 
-Sources: Graph docs "phoneauthenticationmethod" (resource, post, update, delete, enableSmsSignIn); where the
+Sources: Graph docs "phoneauthenticationmethod" (resource, post, update, delete); where the
 docs say only "fails", the wording is ours (errors.OURS). Numbers are compared by their digits.
 """
 
@@ -9,9 +9,19 @@ from __future__ import annotations
 from typing import Any
 
 from ..world import Person, World
+from . import sms
 from .call import Answer, Call
-from .errors import DEFAULT_METHOD, DENIED_AUTH, OURS, SMS_POLICY, GraphError, auth_error
-from .numbers import kept, same
+from .errors import (
+    DEFAULT_METHOD,
+    DENIED_AUTH,
+    NO_CONTROLLER,
+    NO_HTTP_RESOURCE,
+    OURS,
+    GraphError,
+    auth_error,
+)
+from .numbers import kept
+from .odata import fits, parse_filter
 
 METHOD_IDS = {
     "mobile": "3179e48a-750b-4051-897c-87b9720928f7",
@@ -20,7 +30,7 @@ METHOD_IDS = {
 }
 _TYPES = {method_id: phone_type for phone_type, method_id in METHOD_IDS.items()}
 #: Default methods that a phone of this type serves.
-_SERVES = {
+SERVES = {
     "mobile": ("sms", "voiceMobile"),
     "alternateMobile": ("voiceAlternateMobile",),
     "office": ("voiceOffice",),
@@ -30,13 +40,15 @@ _READ = (*_WRITE, "UserAuthMethod-Phone.Read.All", "UserAuthenticationMethod.Rea
 
 
 def target(call: Call) -> Person:
-    """The person of an authentication call. Deleted: 403 as seen in use; unknown: 404, our wording."""
+    """The person of an authentication call. Deleted: 403 as seen in use; unknown or new: 404, our wording."""
     which = call.args["user"]
     person = call.world.find(which)
     if person is None or which.casefold() not in (person.oid, person.upn.casefold()):
         raise auth_error(OURS["auth_user_unknown"], 404, "resourceNotFound")
     if person.deleted:
         raise auth_error(DENIED_AUTH, 403, "accessDenied")
+    if person.created > call.world.later(-call.world.rules.new_user_404_ms / 1000):
+        raise auth_error(OURS["too_new"], 404, "resourceNotFound")
     return person
 
 
@@ -48,37 +60,41 @@ def writable(call: Call) -> Person:
     return person
 
 
-def as_method(world: World, person: Person, phone_type: str, number: str, sms: str | None) -> dict[str, Any]:
-    """One phone method in Graph's shape; `sms` is the stored state of the mobile."""
-    if phone_type != "mobile":
-        state = "notSupported"
-    elif not world.sms_sign_in_allowed(person):
-        state = "notAllowedByPolicy"
-    else:
-        state = sms or "notConfigured"
+def as_method(
+    world: World, person: Person, phone_type: str, number: str, stored: str | None
+) -> dict[str, Any]:
+    """One phone method in Graph's shape; `stored` is what was last done about SMS sign-in."""
     return {
         "id": METHOD_IDS[phone_type],
         "phoneNumber": number,
         "phoneType": phone_type,
-        "smsSignInState": state,
+        "smsSignInState": sms.state_of(world, person, phone_type, number, stored),
         "createdDateTime": person.created.strftime("%Y-%m-%dT%H:%M:%SZ"),
     }
 
 
 def read_methods(call: Call, person: Person) -> list[dict[str, Any]]:
     """The person's phone methods, as this read may see them (stale reads look back)."""
-    stale = call.world.faults.stale_ms("graph", call.verb, call.raw_path)
-    phones, sms = person.phones_at(call.world.later(-stale / 1000)) if stale else (person.phones, None)
-    sms = sms if stale else person.sms_state
-    return [as_method(call.world, person, kind, phones[kind], sms) for kind in METHOD_IDS if kind in phones]
+    world = call.world
+    stale = max(world.faults.stale_ms("graph", call.verb, call.raw_path), world.rules.stale_ms)
+    phones, stored = person.phones, person.sms_state
+    if stale and person.history:
+        then = person.phones_at(world.later(-stale / 1000))
+        phones, stored = then.phones, then.sms_state
+    return [as_method(world, person, kind, phones[kind], stored) for kind in METHOD_IDS if kind in phones]
 
 
 def list_phones(call: Call) -> Answer:
-    """GET .../phoneMethods: at most three, never paged."""
+    """GET .../phoneMethods: at most three, never paged. $filter is taken (seen in use, not documented)."""
+    call.only_options("filter")
     call.allow(*_READ, auth_back_end=True)
     person = target(call)
+    found = read_methods(call, person)
+    if "filter" in call.options:
+        tree = call.details["filter"] = parse_filter(call.options["filter"])
+        found = [method for method in found if fits(tree, method.__getitem__)]
     context = f"{call.root}/$metadata#users('{call.args['user']}')/authentication/phoneMethods"
-    return Answer(200, {"@odata.context": context, "value": read_methods(call, person)})
+    return Answer(200, {"@odata.context": context, "value": found})
 
 
 def get_phone(call: Call) -> Answer:
@@ -121,6 +137,8 @@ def update_phone(call: Call) -> Answer:
         raise auth_error(OURS["type_fixed"])
     number = _number(body.get("phoneNumber", person.phones[phone_type]))
     _store(call, person, phone_type, number)
+    if call.world.rules.patch_answers_object:
+        return Answer(200, _entity(call, as_method(call.world, person, phone_type, number, person.sms_state)))
     return Answer(204)
 
 
@@ -131,7 +149,7 @@ def delete_phone(call: Call) -> Answer:
     phone_type = _held_type(call, person)
     if phone_type == "mobile" and "alternateMobile" in person.phones:
         raise auth_error(OURS["alternate_left"])
-    is_default = person.default_method in _SERVES[phone_type]
+    is_default = person.default_method in SERVES[phone_type]
     others = len(person.phones) > 1 or any(method != "password" for method in person.other_methods)
     if is_default and others:
         raise auth_error(DEFAULT_METHOD.format(id=METHOD_IDS[phone_type]))
@@ -148,19 +166,25 @@ def delete_phone(call: Call) -> Answer:
 def enable_sms(call: Call) -> Answer:
     """POST .../phoneMethods/{mobile}/enableSmsSignIn."""
     person = _sms_target(call)
-    if not call.world.sms_sign_in_allowed(person):
-        raise auth_error(SMS_POLICY, 400, "disabledByPolicy")
-    if _taken(call.world, person, person.phones["mobile"]):
-        raise auth_error(OURS["not_unique"], 409, "phoneNumberNotUnique")
-    return _set_sms(call, person, "ready")
+    return Answer(204) if _does_nothing(call, person) else sms.enable(call, person)
 
 
 def disable_sms(call: Call) -> Answer:
     """POST .../phoneMethods/{mobile}/disableSmsSignIn."""
-    return _set_sms(call, _sms_target(call), "notEnabled")
+    person = _sms_target(call)
+    return Answer(204) if _does_nothing(call, person) else sms.disable(call, person)
+
+
+def wrong_controller(call: Call) -> Answer:
+    """DELETE or PATCH .../methods/{id}: no such thing, and the back end's own words (not a Graph error)."""
+    user, method = call.args["user"], call.args["method"]
+    text = NO_HTTP_RESOURCE.replace("{user}", user).replace("{method}", method)
+    return Answer(404, {"Message": text, "MessageDetail": NO_CONTROLLER})
 
 
 def _sms_target(call: Call) -> Person:
+    if call.world.rules.cloud == "china":
+        raise GraphError(400, "BadRequest", OURS["no_route"])
     call.allow(*_WRITE, auth_back_end=True)
     person = writable(call)
     if _held_type(call, person) != "mobile":
@@ -168,50 +192,31 @@ def _sms_target(call: Call) -> Person:
     return person
 
 
-def _set_sms(call: Call, person: Person, state: str) -> Answer:
-    person.remember(call.world.now())
-    before, person.sms_state = person.sms_state, state
-    call.effect(person, "sms", "mobile", (before, state))
-    return Answer(204)
+def _does_nothing(call: Call, person: Person) -> bool:
+    return call.world.rules.sms_upn_noop and call.args["user"].casefold() != person.oid
 
 
 def _store(call: Call, person: Person, phone_type: str, number: str) -> None:
     """Save the number and what follows from it; 409 when the sign-in name is somebody else's."""
     world = call.world
-    if world.rules.policy_blocks_writes and not _method_on(world, phone_type):
+    if world.rules.policy_blocks_writes and not world.phone_allowed(person, phone_type):
         raise auth_error(OURS["write_blocked"], 400, "disabledByPolicy")
-    signs_in = phone_type == "mobile" and world.sms_sign_in_allowed(person)
-    taken = signs_in and _taken(world, person, number)
-    clash = auth_error(OURS["not_unique"], 409, "phoneNumberNotUnique")
+    signs_in = sms.registers_by_itself(world, person, phone_type, number)
+    taken = signs_in and sms.taken(world, person, number)
     if taken and not world.rules.not_unique_saves:
-        raise clash
+        raise sms.not_unique()
     person.remember(world.now())
     before = person.phones.get(phone_type)
     person.phones[phone_type] = number
     if signs_in:
         person.sms_state = "phoneNumberNotUnique" if taken else "ready"
+    elif phone_type == "mobile" and number != before and person.sms_state != "notEnabled":
+        person.sms_state = None
     if world.rules.default_moves:
-        person.default_method = _SERVES[phone_type][0]
+        person.default_method = SERVES[phone_type][0]
     call.effect(person, "phone", phone_type, (before, number))
     if taken:
-        raise clash
-
-
-def _method_on(world: World, phone_type: str) -> bool:
-    rules = world.rules
-    if phone_type == "office":
-        return rules.voice_state == "enabled" and rules.voice_office_allowed
-    if phone_type == "alternateMobile":
-        return rules.voice_state == "enabled"
-    return "enabled" in (rules.sms_state, rules.voice_state)
-
-
-def _taken(world: World, person: Person, number: str) -> bool:
-    """Is the number somebody else's sign-in name? Soft-deleted people still hold theirs."""
-    return any(
-        other.sms_state == "ready" and other.oid != person.oid and same(other.phones.get("mobile"), number)
-        for other in world.people.values()
-    )
+        raise sms.not_unique()
 
 
 def _held_type(call: Call, person: Person) -> str:

@@ -4,11 +4,12 @@ slash stays inside its segment and nothing is normalised.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from . import groups, phones, signin, users
+from . import groups, licences, phones, policy, reports, roles, signin, users
 from .call import Answer, Call
 from .errors import NOT_ALLOWED, OURS, GraphError
 
@@ -18,18 +19,25 @@ _AUTH = f"{_USER}/authentication"
 _PHONE = f"{_AUTH}/phoneMethods/{{method}}"
 _POLICY = "/policies/authenticationMethodsPolicy"
 _ROLES = "/roleManagement/directory"
+_REPORT = "/reports/authenticationMethods/userRegistrationDetails"
+_PIM_GROUPS = "/identityGovernance/privilegedAccess/group/eligibilityScheduleInstances"
+#: A key in brackets, as in /users('ada@contoso.example').
+_KEYED = re.compile(r"([A-Za-z]+)\('(.*)'\)")
 
 _ROUTES: dict[str, dict[str, Handler]] = {
     "/users": {"GET": users.list_users},
     "/users/$count": {"GET": users.count_users},
     _USER: {"GET": users.get_user},
     f"{_USER}/manager": {"GET": users.get_manager},
+    f"{_USER}/directReports": {"GET": users.direct_reports},
+    f"{_USER}/licenseDetails": {"GET": licences.details},
     f"{_USER}/checkMemberGroups": {"POST": groups.check_member_groups},
     f"{_USER}/transitiveMemberOf": {"GET": groups.all_held},
     f"{_USER}/transitiveMemberOf/microsoft.graph.directoryRole": {"GET": groups.roles_held},
     f"{_USER}/transitiveMemberOf/microsoft.graph.group": {"GET": groups.groups_held},
     f"{_USER}/ownedObjects/microsoft.graph.group": {"GET": groups.groups_owned},
     f"{_AUTH}/methods": {"GET": signin.list_methods},
+    f"{_AUTH}/methods/{{method}}": {"DELETE": phones.wrong_controller, "PATCH": phones.wrong_controller},
     f"{_AUTH}/phoneMethods": {"GET": phones.list_phones, "POST": phones.create_phone},
     _PHONE: {"GET": phones.get_phone, "PATCH": phones.update_phone, "DELETE": phones.delete_phone},
     f"{_PHONE}/enableSmsSignIn": {"POST": phones.enable_sms},
@@ -37,13 +45,22 @@ _ROUTES: dict[str, dict[str, Handler]] = {
     "/groups/{group}": {"GET": groups.get_group},
     "/groups/{group}/transitiveMembers": {"GET": groups.transitive_members},
     "/groups/{group}/transitiveMembers/microsoft.graph.user": {"GET": groups.transitive_people},
-    f"{_ROLES}/roleAssignments": {"GET": groups.role_assignments},
-    f"{_ROLES}/roleEligibilityScheduleInstances": {"GET": groups.role_eligibility},
-    _POLICY: {"GET": signin.get_policy},
-    f"{_POLICY}/authenticationMethodConfigurations/{{method}}": {"GET": signin.get_configuration},
+    f"{_ROLES}/roleAssignments": {"GET": roles.role_assignments},
+    f"{_ROLES}/roleEligibilityScheduleInstances": {"GET": roles.role_eligibility},
+    f"{_ROLES}/roleDefinitions": {"GET": roles.list_definitions},
+    f"{_ROLES}/roleDefinitions/{{role}}": {"GET": roles.get_definition},
+    _PIM_GROUPS: {"GET": roles.group_eligibility},
+    "/directory/deletedItems/microsoft.graph.user": {"GET": users.deleted_users},
+    _POLICY: {"GET": policy.get_policy},
+    f"{_POLICY}/authenticationMethodConfigurations/{{method}}": {"GET": policy.get_configuration},
+    "/policies/authorizationPolicy": {"GET": policy.get_authorization},
+    _REPORT: {"GET": reports.list_details},
+    f"{_REPORT}/{{user}}": {"GET": reports.get_details},
 }
 _BETA: dict[str, dict[str, Handler]] = {
     f"{_AUTH}/signInPreferences": {"GET": signin.get_preferences, "PATCH": signin.set_preferences},
+    f"{_AUTH}/requirements": {"GET": signin.get_requirements, "PATCH": signin.set_requirements},
+    f"{_ROLES}/transitiveRoleAssignments": {"GET": roles.transitive_assignments},
 }
 
 
@@ -65,7 +82,7 @@ _TABLES = {"v1.0": _table(_ROUTES), "beta": _table(_ROUTES, _BETA)}
 
 def find(version: str, verb: str, path: str) -> Route:
     """The route of a raw path below the version; GraphError 400 (no such path) or 405 (not this verb)."""
-    segments = [unquote(part) for part in path.split("/")[1:]]
+    segments = [part for raw in path.split("/")[1:] for part in _parts(unquote(raw))]
     for template, pattern, verbs in _TABLES[version]:
         args = _match(pattern, segments)
         if args is None:
@@ -74,6 +91,12 @@ def find(version: str, verb: str, path: str) -> Route:
             raise GraphError(405, "Request_BadRequest", NOT_ALLOWED)
         return Route(template, args, verbs[verb])
     raise GraphError(400, "BadRequest", OURS["no_route"])
+
+
+def _parts(segment: str) -> list[str]:
+    """One segment, or two for a name with its key in brackets."""
+    keyed = _KEYED.fullmatch(segment)
+    return [segment] if keyed is None else [keyed[1], keyed[2].replace("''", "'")]
 
 
 def _match(pattern: list[str], segments: list[str]) -> dict[str, str] | None:

@@ -1,4 +1,4 @@
-"""Graph over HTTP: token, world, faults, batch, headers, and the log of requests.
+"""Graph over HTTP: token, world, faults, throttling, batch, headers, and the log of requests.
 
 Sources: Graph docs "json-batching", "errors", "best-practices-concept" (request-id, client-request-id).
 Must not know what the handlers do.
@@ -7,6 +7,7 @@ Must not know what the handlers do.
 from __future__ import annotations
 
 import json
+import random
 import uuid
 from collections.abc import Mapping
 from email.utils import format_datetime
@@ -19,12 +20,14 @@ from ..journal import Seen
 from ..login import TokenError, claims_of
 from ..world import World
 from ..worlds import Worlds
+from . import batch
+from .batch import Item
 from .call import Answer, Call
-from .errors import OURS, GraphError, body_of
+from .costs import is_write, lane_of, units
+from .errors import OURS, GraphError, body_of, throttled
 from .routes import find
 
 _BATCH = "/$batch"
-_MAX_BATCH = 20
 
 
 class Graph:
@@ -72,18 +75,21 @@ class Graph:
     ) -> Answer:
         """Route, run and log one call; refusals become answers."""
         path, _, query = raw_path.partition("#")[0].partition("?")
-        template = "(none)"
+        template, told = "(none)", {}
         details: dict[str, Any] = {"client": ids[1], "version": version}
         try:
             route = find(version, verb, path.removeprefix(f"/{version}"))
             template = route.template
             pairs = parse_qsl(query, keep_blank_values=True)
             options = {key.removeprefix("$"): value for key, value in pairs}
+            told = _metered(world, verb, template, options)
             root = f"{self.bases[0]}/{version}"
             args = (route.args, options, headers, body, *ids, details)
-            answer = route.handler(Call(world, root, version, verb, raw_path, *args))
+            seen = _lagging(world, verb, template, headers)
+            answer = route.handler(Call(seen, root, version, verb, raw_path, *args))
         except GraphError as refusal:
             answer = _refused(refusal, *ids, self._worlds)
+        answer.headers = {**told, **answer.headers}
         _note(world, verb, template, raw_path, answer.status, details)
         return answer
 
@@ -116,71 +122,59 @@ class Graph:
         )
 
     def _batch(self, world: World, version: str, verb: str, body: bytes, ids: tuple[str, str]) -> Answer:
-        """POST /$batch: up to 20 calls, each answered on its own."""
+        """POST /$batch: up to 20 calls, each answered on its own, in no order."""
+        path = f"/{version}{_BATCH}"
         try:
-            items = _batch_items(verb, body)
+            items = batch.read(verb, body)
         except GraphError as refusal:
-            _note(world, verb, _BATCH, f"/{version}{_BATCH}", refusal.status, {"client": ids[1]})
+            _note(world, verb, _BATCH, path, refusal.status, {"client": ids[1]})
             return _refused(refusal, *ids, self._worlds)
-        _note(world, verb, _BATCH, f"/{version}{_BATCH}", 200, {"client": ids[1], "items": len(items)})
+        _note(world, verb, _BATCH, path, 200, {"client": ids[1], "items": len(items)})
         statuses: dict[str, int] = {}
         responses = []
         for item in items:
-            answer = self._item(world, version, item, statuses, ids[1])
-            statuses[item["id"]] = answer.status
-            responses.append(
-                {"id": item["id"], "status": answer.status, "headers": answer.headers, "body": answer.body}
-            )
+            inner = (str(uuid.uuid4()), item.headers.get("Client-Request-Id", ids[1]))
+            answer = self._item(world, version, item, statuses, inner)
+            statuses[item.id] = answer.status
+            responses.append(batch.shown(item, answer, inner[0]))
+        random.shuffle(responses)
         return Answer(200, {"responses": responses})
 
     def _item(
-        self, world: World, version: str, item: dict[str, Any], before: dict[str, int], client_id: str
+        self, world: World, version: str, item: Item, statuses: dict[str, int], ids: tuple[str, str]
     ) -> Answer:
-        headers = {str(key).title(): str(value) for key, value in (item.get("headers") or {}).items()}
-        headers["ConsistencyLevel"] = headers.get("Consistencylevel", "")
-        ids = (str(uuid.uuid4()), headers.get("Client-Request-Id", client_id))
-        raw_path = f"/{version}/{str(item['url']).lstrip('/')}"
-        verb = str(item["method"]).upper()
+        raw_path = f"/{version}/{item.url.lstrip('/')}"
         try:
-            if any(before.get(each, 424) >= 400 for each in item.get("dependsOn") or ()):
-                raise GraphError(424, "FailedDependency", OURS["batch_dependency"])
-            if "body" in item and "Content-Type" not in headers:
-                raise GraphError(400, "BadRequest", OURS["batch_content_type"])
-            fault = world.faults.for_item("graph", verb, raw_path)
-            if fault is not None:
-                raise fault.as_graph_error(raw_path)
+            item.check(statuses)
         except GraphError as refusal:
-            _note(world, verb, "(batch item)", raw_path, refusal.status, {"batch": item["id"]})
+            _note(world, item.verb, "(batch item)", raw_path, refusal.status, {"batch": item.id})
             return _refused(refusal, *ids, self._worlds)
-        body = json.dumps(item["body"]).encode() if "body" in item else b""
-        answer = self.answer(world, version, verb, raw_path, headers, body, ids)
-        answer.headers |= {"request-id": ids[0]}
-        if answer.body is not None:
-            answer.headers["Content-Type"] = "application/json"
-        return answer
+        fault = world.faults.for_item("graph", item.verb, raw_path)
+        if fault is not None:
+            status, body, headers = fault.as_item(raw_path, ids, self._worlds.now())
+            _note(world, item.verb, "(batch item)", raw_path, status, {"batch": item.id})
+            return Answer(status, body, headers)
+        return self.answer(world, version, item.verb, raw_path, item.headers, item.body, ids)
 
 
-def _batch_items(verb: str, body: bytes) -> list[dict[str, Any]]:
-    """The items of a well-formed batch; GraphError 400 or 405 otherwise."""
-    if verb != "POST":
-        raise GraphError(405, "Request_BadRequest", OURS["batch_shape"])
-    wrong = GraphError(400, "BadRequest", OURS["batch_shape"])
-    try:
-        items = json.loads(body)["requests"]
-    except (ValueError, KeyError, TypeError):
-        raise wrong from None
-    if not isinstance(items, list) or not 1 <= len(items) <= _MAX_BATCH:
-        raise wrong
-    ids: set[str] = set()
-    for item in items:
-        if not isinstance(item, dict) or not isinstance(item.get("id"), str) or item["id"] in ids:
-            raise wrong
-        if not isinstance(item.get("url"), str) or not isinstance(item.get("method"), str):
-            raise wrong
-        if "://" in item["url"]:
-            raise wrong
-        ids.add(item["id"])
-    return items
+def _metered(world: World, verb: str, template: str, options: dict[str, str]) -> dict[str, str]:
+    """Count the call against its allowance: headers for the answer, or GraphError 429."""
+    cost = units(verb, template, options)
+    verdict = world.throttle.meter(lane_of(template), cost, is_write(verb, template))
+    if verdict.refused:
+        refusal = throttled(verdict.retry_after)
+        refusal.headers |= verdict.headers
+        raise refusal
+    return verdict.headers
+
+
+def _lagging(world: World, verb: str, template: str, headers: Mapping[str, str]) -> World:
+    """The world as this read sees it: advanced queries come from an index that is behind."""
+    lag = world.rules.advanced_lag_ms
+    if not lag or verb != "GET" or "/authentication/" in template:
+        return world
+    eventual = headers.get("ConsistencyLevel", "").lower() == "eventual"
+    return world.as_of(world.later(-lag / 1000)) if eventual else world
 
 
 def _refused(refusal: GraphError, request_id: str, client_id: str, worlds: Worlds) -> Answer:

@@ -1,24 +1,58 @@
-"""All authentication methods of a person, the default among them, and the policy that allows them.
+"""All authentication methods of a person, the default among them, and per-user MFA.
 
-Sources: Graph docs "authentication-list-methods", "authentication-get" (beta), "authenticationmethodspolicy",
-"smsauthenticationmethodconfiguration". signInPreferences exists in beta only.
+Sources: Graph docs "authentication-list-methods", "authentication-get" and "authentication-update" (beta);
+shapes of the methods from Graph's metadata. signInPreferences and requirements exist in beta only.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from ..world import Person, World, stable_id
+from ..world import Person, stable_id
 from .call import Answer, Call
-from .errors import OURS, GraphError, auth_error
-from .phones import read_methods, target, writable
+from .errors import OURS, auth_error
+from .phones import SERVES, read_methods, target, writable
 
 _WRITE = ("UserAuthenticationMethod.ReadWrite.All",)
 _READ = (*_WRITE, "UserAuthenticationMethod.Read.All")
-_POLICY = ("Policy.Read.AuthenticationMethod", "Policy.Read.All")
 _PREFERENCE = "userPreferredMethodForSecondaryAuthentication"
-_PREFERENCES = ("push", "oath", "voiceMobile", "voiceAlternateMobile", "voiceOffice", "sms")
-_PASSWORD_ID = "28c10230-6103-485e-b985-444c60001490"
+#: Preference -> the methods of which one must be there. Phones are named by their type.
+_NEEDS = {
+    "push": {"microsoftAuthenticator"},
+    "oath": {"softwareOath", "microsoftAuthenticator"},
+    **{each: {phone} for phone, served in SERVES.items() for each in served},
+}
+_FIXED_IDS = {
+    "password": "28c10230-6103-485e-b985-444c60001490",
+    "email": "3ddfcfc8-9383-446f-83cc-3ab9be4be18f",
+}
+_MFA_STATES = ("disabled", "enabled", "enforced")
+#: What each kind of method has beside id and createdDateTime.
+_SHAPES: dict[str, dict[str, Any]] = {
+    "password": {"password": None},
+    "microsoftAuthenticator": {
+        "displayName": "Pocket phone",
+        "deviceTag": "SoftwareTokenActivated",
+        "phoneAppVersion": "6.2507.4749",
+    },
+    "softwareOath": {"secretKey": None},
+    "fido2": {
+        "displayName": "Blue key",
+        "aaGuid": "cb69481e-8ff7-4039-93ec-0a2729a154a8",
+        "model": "YubiKey 5 Series",
+        "attestationCertificates": [],
+        "attestationLevel": "attested",
+    },
+    "windowsHelloForBusiness": {"displayName": "Desk computer", "keyStrength": "normal"},
+    "platformCredential": {"displayName": "Lap computer", "platform": "macOS", "keyStrength": "normal"},
+    "temporaryAccessPass": {
+        "temporaryAccessPass": None,
+        "lifetimeInMinutes": 60,
+        "isUsableOnce": True,
+        "isUsable": True,
+        "methodUsabilityReason": "EnabledByPolicy",
+    },
+}
 
 
 def list_methods(call: Call) -> Answer:
@@ -35,94 +69,76 @@ def list_methods(call: Call) -> Answer:
 
 
 def _other(person: Person, kind: str) -> dict[str, Any]:
+    created = person.created.strftime("%Y-%m-%dT%H:%M:%SZ")
     shape: dict[str, Any] = {
         "@odata.type": f"#microsoft.graph.{kind}AuthenticationMethod",
-        "id": _PASSWORD_ID if kind == "password" else stable_id(person.oid, kind),
-        "createdDateTime": person.created.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "id": _FIXED_IDS.get(kind) or stable_id(person.oid, kind),
+        "createdDateTime": created,
     }
-    if kind == "password":
-        return shape | {"password": None}
-    if kind == "microsoftAuthenticator":
-        return shape | {"displayName": "Pocket phone", "deviceTag": "SoftwareTokenActivated"}
-    return shape
+    if kind == "email":
+        return shape | {"emailAddress": f"{person.alias or 'someone'}@private.example"}
+    if kind == "temporaryAccessPass":
+        return shape | {"startDateTime": created} | _SHAPES[kind]
+    return shape | _SHAPES.get(kind, {})
+
+
+def registered(person: Person, phones: dict[str, str]) -> set[str]:
+    """Preferences that this person's methods can serve."""
+    have = {*person.other_methods, *phones}
+    return {preference for preference, needs in _NEEDS.items() if needs & have}
+
+
+def system_preferred(call: Call, person: Person) -> bool:
+    """Is the strongest method asked for, whatever the person prefers?"""
+    return call.world.rules.system_preferred if person.system_preferred is None else person.system_preferred
 
 
 def get_preferences(call: Call) -> Answer:
-    """GET beta .../signInPreferences."""
+    """GET beta .../signInPreferences; as stale as reads of methods by the rule `stale_ms`."""
     call.allow(*_READ, auth_back_end=True)
     person = target(call)
+    then = person.phones_at(call.world.later(-call.world.rules.stale_ms / 1000))
     return Answer(
         200,
         {
             "@odata.context": f"{call.root}/$metadata#users('{call.args['user']}')/authentication"
             "/signInPreferences",
-            "isSystemPreferredAuthenticationMethodEnabled": call.world.rules.system_preferred,
-            _PREFERENCE: person.default_method,
+            "isSystemPreferredAuthenticationMethodEnabled": system_preferred(call, person),
+            _PREFERENCE: then.default_method,
         },
     )
 
 
 def set_preferences(call: Call) -> Answer:
-    """PATCH beta .../signInPreferences: 204."""
+    """PATCH beta .../signInPreferences: 204. The preferred method must be registered (the text is ours)."""
     call.allow(*_WRITE, auth_back_end=True)
     person = writable(call)
     wanted = call.json(auth_error).get(_PREFERENCE)
-    if wanted not in _PREFERENCES:
+    if wanted not in _NEEDS:
         raise auth_error(OURS["bad_preference"])
+    if wanted not in registered(person, person.phones):
+        raise auth_error(OURS["not_registered"])
+    person.remember(call.world.now())
     before, person.default_method = person.default_method, wanted
     call.effect(person, "default", None, (before, wanted))
     return Answer(204)
 
 
-def get_policy(call: Call) -> Answer:
-    """GET /policies/authenticationMethodsPolicy."""
-    call.allow(*_POLICY)
-    world = call.world
-    return Answer(
-        200,
-        {
-            "@odata.context": f"{call.root}/$metadata#authenticationMethodsPolicy",
-            "id": "authenticationMethodsPolicy",
-            "displayName": "Authentication Methods Policy",
-            "policyMigrationState": world.rules.migration_state,
-            "reconfirmationInDays": None,
-            "authenticationMethodConfigurations": [_sms(world), _voice(world)],
-        },
-    )
+def get_requirements(call: Call) -> Answer:
+    """GET beta .../requirements."""
+    call.allow("Policy.Read.All", "Policy.ReadWrite.AuthenticationMethod", auth_back_end=True)
+    person = target(call)
+    context = f"{call.root}/$metadata#users('{call.args['user']}')/authentication/requirements"
+    return Answer(200, {"@odata.context": context, "perUserMfaState": person.per_user_mfa})
 
 
-def get_configuration(call: Call) -> Answer:
-    """GET .../authenticationMethodConfigurations/{sms or voice}."""
-    call.allow(*_POLICY)
-    shape = {"sms": _sms, "voice": _voice}.get(call.args["method"].lower())
-    if shape is None:
-        raise GraphError(404, "Request_ResourceNotFound", OURS["no_such_method"])
-    context = f"{call.root}/$metadata#authenticationMethodConfigurations/$entity"
-    return Answer(200, {"@odata.context": context, **shape(call.world)})
-
-
-def _sms(world: World) -> dict[str, Any]:
-    rules = world.rules
-    use = {"isRegistrationRequired": False, "isUsableForSignIn": rules.sms_usable_for_sign_in}
-    return {
-        "@odata.type": "#microsoft.graph.smsAuthenticationMethodConfiguration",
-        "id": "Sms",
-        "state": rules.sms_state,
-        "includeTargets": [_group(each) | use for each in rules.sms_targets],
-        "excludeTargets": [_group(each) for each in rules.sms_excluded],
-    }
-
-
-def _voice(world: World) -> dict[str, Any]:
-    return {
-        "@odata.type": "#microsoft.graph.voiceAuthenticationMethodConfiguration",
-        "id": "Voice",
-        "state": world.rules.voice_state,
-        "isOfficePhoneAllowed": world.rules.voice_office_allowed,
-        "includeTargets": [_group("all_users") | {"isRegistrationRequired": False}],
-        "excludeTargets": [],
-    }
-
-
-def _group(which: str) -> dict[str, Any]:
-    return {"targetType": "group", "id": which}
+def set_requirements(call: Call) -> Answer:
+    """PATCH beta .../requirements: 204."""
+    call.allow("Policy.ReadWrite.AuthenticationMethod", auth_back_end=True)
+    person = writable(call)
+    wanted = call.json(auth_error).get("perUserMfaState")
+    if wanted not in _MFA_STATES:
+        raise auth_error(OURS["bad_requirement"])
+    before, person.per_user_mfa = person.per_user_mfa, wanted
+    call.effect(person, "requirement", None, (before, wanted))
+    return Answer(204)

@@ -1,7 +1,7 @@
 """People and their managers as Graph lists, finds and shows them.
 
-Sources: Graph docs "user-list", "user-get", "user-list-manager", "aad-advanced-queries", "paging".
-Must not know phone methods.
+Sources: Graph docs "user-list", "user-get", "user-list-manager", "user-list-directreports",
+"directory-deleteditems-list", "aad-advanced-queries", "paging". Must not know phone methods.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ..world import Person
+from . import licences
 from .call import Answer, Call
 from .errors import COUNT, OURS, SEARCH_HEADER, SORTING, GraphError, not_found
 from .odata import fits, needs_advanced, parse_filter, parse_search
@@ -47,6 +48,9 @@ PROPERTIES: dict[str, Callable[[Person], Any]] = {
     "businessPhones": lambda p: [],
     "mobilePhone": lambda p: None,
     "officeLocation": lambda p: None,
+    "assignedLicenses": licences.assigned,
+    "assignedPlans": licences.plans,
+    "perUserMfaState": lambda p: p.per_user_mfa,
 }
 
 
@@ -98,6 +102,42 @@ def get_manager(call: Call) -> Answer:
     return Answer(200, head | shown(manager, selected(call)))
 
 
+def direct_reports(call: Call) -> Answer:
+    """GET /users/{id}/directReports, paged."""
+    call.only_options("select", "top", "count", "skiptoken")
+    call.allow(*READ_ALL)
+    boss, names = call.person(call.args["user"]), selected(call)
+    found = [
+        {"@odata.type": "#microsoft.graph.user", **shown(p, names)}
+        for p in call.world.people.values()
+        if p.manager_oid == boss.oid and not p.deleted
+    ]
+    return paged(call, "directoryObjects", found, call.world.rules.page_size)
+
+
+def deleted_users(call: Call) -> Answer:
+    """GET /directory/deletedItems/microsoft.graph.user: the UPN is led by the id without dashes."""
+    call.only_options("select", "filter", "top", "count", "orderby", "skiptoken")
+    call.allow(*READ_ALL)
+    wanted = [*call.options.get("select", "").split(",")] if "select" in call.options else list(_DEFAULT)
+    gone = [p for p in call.world.people.values() if p.deleted]
+    if "filter" in call.options:
+        tree = call.details["filter"] = parse_filter(call.options["filter"])
+        gone = [p for p in gone if fits(tree, _deleted(p).__getitem__)]
+    names = {"id", "deletedDateTime", *(name.strip() for name in wanted)}
+    rows = [{name: value for name, value in _deleted(p).items() if name in names} for p in gone]
+    return paged(call, "users", rows, call.world.rules.page_size)
+
+
+def _deleted(person: Person) -> dict[str, Any]:
+    moment = person.deleted_at or person.created
+    return {
+        **shown(person, list(PROPERTIES)),
+        "userPrincipalName": person.oid.replace("-", "") + person.upn,
+        "deletedDateTime": moment.strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
+
+
 def count_users(call: Call) -> Answer:
     """GET /users/$count (advanced only)."""
     call.allow("User.ReadBasic.All", *READ_ALL)
@@ -138,6 +178,12 @@ def _matching(call: Call) -> list[Person]:
                 raise GraphError(400, "Request_UnsupportedQuery", OURS["bad_filter"])
         people = [p for p in people if fits(tree, reader(p))]
     return people
+
+
+def only(call: Call, shape: dict[str, Any]) -> dict[str, Any]:
+    """The object with only the properties of $select (and the id)."""
+    wanted = [name.strip() for name in call.options.get("select", "").split(",") if name.strip()]
+    return {name: value for name, value in shape.items() if not wanted or name in wanted or name == "id"}
 
 
 def paged(call: Call, context: str, items: list[dict[str, Any]], page_size: int) -> Answer:
