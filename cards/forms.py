@@ -1,4 +1,4 @@
-"""The form for a change, and the choice between several people.
+"""The forms for a change, and the choice between several people.
 
 Knows: the fields and how an error stands beside its field. Must not know: who may be chosen, or how a
 number is judged. The form's number field shows what the requester typed; the twin of the card does not.
@@ -12,7 +12,7 @@ from typing import Final
 
 import microsoft_teams.cards as ac
 
-from bot.domain.command import RemovePhone, SetPhone, Show, WhoKind
+from bot.domain.command import Check, Order, RemovePhone, SetPhone, Show, SmsSignIn, Swap, WhoKind
 from bot.domain.outcome import Choice, Form
 from bot.domain.people import Person
 from bot.domain.phone import EXAMPLES, Slot
@@ -31,7 +31,7 @@ _TAIL = 4
 
 
 def form(outcome: Form, _: Words) -> Drawn:
-    """The set or remove form, with what was said filled in and what was wrong beside its field."""
+    """The form of an order, with what was said filled in and what was wrong beside its field."""
     sheet = _head(outcome.filled, _, bool(outcome.errors))
     for field, refusal in outcome.errors:
         if field not in verbs.INPUTS:
@@ -50,7 +50,7 @@ def form(outcome: Form, _: Words) -> Drawn:
 def choice(outcome: Choice, _: Words) -> Drawn:
     """Several people match: buttons for a look, the form for a change. Nobody is preselected."""
     then = outcome.then
-    if isinstance(then, SetPhone | RemovePhone):
+    if isinstance(then, Order):
         people = outcome.people[:MOST_CHOICES]
         sheet = _head(then, _, False)
         sheet.say(msg("{count} people match. I never pick one myself."), count=str(len(outcome.people)))
@@ -66,7 +66,21 @@ def choice(outcome: Choice, _: Words) -> Drawn:
         sheet.raw(radio, "\n".join(f"- {_title(_, person)}" for person in people))
         _rest(sheet, _, then, {})
         return sheet.done()
+    if isinstance(then, Check):
+        return _which(outcome.people, _)
     return _look(outcome.people, "show" if isinstance(then, Show) else "history", _)
+
+
+def _which(people: tuple[Person, ...], _: Words) -> Drawn:
+    """A check holds a number, which no button may carry: it is typed again with the full user name."""
+    sheet = Sheet(_)
+    sheet.status("?", msg("Which one?"), "accent")
+    sheet.title(msg("{count} people match"), count=str(len(people)))
+    for person in people[:MOST_CHOICES]:
+        sheet.say("{name}", "Medium", name=person.name)
+        sheet.quiet("{details}", "None", details=_details(_, person))
+    sheet.quiet(msg("Type it again with the user name: `check NAME@COMPANY SLOT NUMBER`"), "Medium")
+    return sheet.done()
 
 
 def _look(people: tuple[Person, ...], verb: str, _: Words) -> Drawn:
@@ -91,15 +105,36 @@ def _look(people: tuple[Person, ...], verb: str, _: Words) -> Drawn:
     return sheet.done()
 
 
-def _head(filled: SetPhone | RemovePhone, _: Words, wrong: bool) -> Sheet:
+def _head(filled: Order, _: Words, wrong: bool) -> Sheet:
     sheet = Sheet(_)
     if wrong:
         sheet.status("⚠", msg("Please correct what is marked"), "attention")
     else:
         sheet.status("◔", msg("Nothing is sent yet"), "accent")
-    is_set = isinstance(filled, SetPhone)
-    sheet.title(msg("Change a phone") if is_set else msg("Remove a phone"))
+    sheet.title(_kind(filled)[1])
+    if isinstance(filled, Swap):
+        sheet.say(msg("The number of the alternate mobile becomes the mobile. The old mobile is gone."))
     return sheet
+
+
+def _kind(filled: Order) -> tuple[str, str, str]:
+    """The verb of the form's button, its title, and how the same is typed."""
+    match filled:
+        case SetPhone():
+            usage = msg("Or type `set SLOT for WHO to NUMBER because WHY`. What you type stays in this chat; "
+                        "the form does not.")  # fmt: skip
+            return verbs.FORM_SET, msg("Change a phone"), usage
+        case RemovePhone():
+            usage = msg("Or type `remove SLOT for WHO because WHY`.")
+            return verbs.FORM_REMOVE, msg("Remove a phone"), usage
+        case Swap():
+            return verbs.FORM_SWAP, msg("Swap the mobiles"), msg("Or type `swap WHO because WHY`.")
+        case SmsSignIn(enable=True):
+            usage = msg("Or type `enable sms sign-in for WHO because WHY`.")
+            return verbs.FORM_SMS_ON, msg("Switch SMS sign-in on"), usage
+        case SmsSignIn():
+            usage = msg("Or type `disable sms sign-in for WHO because WHY`.")
+            return verbs.FORM_SMS_OFF, msg("Switch SMS sign-in off"), usage
 
 
 def _picker(_: Words, outcome: Form) -> ac.ChoiceSetInput:
@@ -121,10 +156,10 @@ def _picker(_: Words, outcome: Form) -> ac.ChoiceSetInput:
     )
 
 
-def _rest(sheet: Sheet, _: Words, filled: SetPhone | RemovePhone, errors: dict[str, Refusal]) -> None:
-    is_set = isinstance(filled, SetPhone)
-    sheet.raw(_slot(_, filled.slot))
-    _error(sheet, errors.pop(verbs.SLOT, None))
+def _rest(sheet: Sheet, _: Words, filled: Order, errors: dict[str, Refusal]) -> None:
+    if isinstance(filled, SetPhone | RemovePhone):
+        sheet.raw(_slot(_, filled.slot))
+        _error(sheet, errors.pop(verbs.SLOT, None))
     if isinstance(filled, SetPhone):
         sheet.raw(_number(_, filled))
         _error(sheet, errors.pop(verbs.NUMBER, None))
@@ -132,17 +167,12 @@ def _rest(sheet: Sheet, _: Words, filled: SetPhone | RemovePhone, errors: dict[s
     _error(sheet, errors.pop(verbs.REASON, None))
     sheet.raw(_text(verbs.TICKET, _(msg("Ticket")), plain(filled.ticket, SHORT)))
     _error(sheet, errors.pop(verbs.TICKET, None))
-    verb = verbs.FORM_SET if is_set else verbs.FORM_REMOVE
+    for refusal in errors.values():  # about a field that this form does not have
+        sheet.error(refusal)
+    verb, _title_of_it, usage = _kind(filled)
     sheet.buttons(Button(_(msg("Show the preview")), verb, verbs.form_data(), style="positive", inputs=True))
     sheet.quiet(msg("Nothing is sent before you submit the preview."))
-    if is_set:
-        sheet.quiet(
-            msg("Or type `set SLOT for WHO to NUMBER because WHY`. What you type stays in this chat; "
-                "the form does not."),
-            "None",
-        )  # fmt: skip
-    else:
-        sheet.quiet(msg("Or type `remove SLOT for WHO because WHY`."), "None")
+    sheet.quiet(usage, "None")
 
 
 def _slot(_: Words, slot: Slot | None) -> ac.ChoiceSetInput:

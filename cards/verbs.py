@@ -17,11 +17,14 @@ REJECT: Final = "reject"
 REFRESH: Final = "refresh"
 FORM_SET: Final = "form.set"
 FORM_REMOVE: Final = "form.remove"
+FORM_SWAP: Final = "form.swap"
+FORM_SMS_ON: Final = "form.sms-on"
+FORM_SMS_OFF: Final = "form.sms-off"
 CHOOSE: Final = "choose"
 RUN: Final = "run"
 
 REQUEST_VERBS: Final = frozenset({SUBMIT, CANCEL, APPROVE, REJECT, REFRESH})
-FORM_VERBS: Final = frozenset({FORM_SET, FORM_REMOVE})
+FORM_VERBS: Final = frozenset({FORM_SET, FORM_REMOVE, FORM_SWAP, FORM_SMS_ON, FORM_SMS_OFF})
 VERBS: Final = REQUEST_VERBS | FORM_VERBS | {CHOOSE, RUN}
 
 WHO: Final = "who"

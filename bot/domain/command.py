@@ -131,6 +131,40 @@ class RemovePhone:
 
 
 @dataclass(frozen=True, slots=True)
+class Swap:
+    """Promote: the number of the alternate mobile becomes the mobile, and the old mobile is gone."""
+
+    who: Who | None = None
+    reason: str = field(default="", repr=False)
+    ticket: str = field(default="", repr=False)
+    from_form: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SmsSignIn:
+    """Let the mobile be a sign-in name (a text message replaces the password), or end that."""
+
+    who: Who | None = None
+    enable: bool = True
+    reason: str = field(default="", repr=False)
+    ticket: str = field(default="", repr=False)
+    from_form: bool = False
+
+
+Order = SetPhone | RemovePhone | Swap | SmsSignIn
+"""Everything that asks for a change: each has a form, and `who`, `reason`, `ticket`, `from_form`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """For what could this person use this number? number: raw text; None = the one that is registered."""
+
+    who: Who | None = None
+    slot: Slot | None = None
+    number: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Submit:
     """The requester sends the previewed change to its approvers: by button, or typed with the right tail."""
 
@@ -206,6 +240,9 @@ Command = (
     | Repeat
     | SetPhone
     | RemovePhone
+    | Swap
+    | SmsSignIn
+    | Check
     | Submit
     | Cancel
     | Approve

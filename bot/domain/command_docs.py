@@ -67,6 +67,38 @@ COMMANDS: tuple[CommandDoc, ...] = (
         ("delete", "clear"),
     ),
     CommandDoc(
+        c.Swap,
+        "swap",
+        "swap WHO [because TEXT] [TICKET]",
+        "swap alice@contoso.com because the old mobile is gone",
+        "Prepares that the number of the alternate mobile becomes the mobile; the old mobile goes.",
+        ("promote",),
+    ),
+    CommandDoc(
+        c.SmsSignIn,
+        "enable sms sign-in",
+        "enable sms sign-in for WHO [because TEXT] [TICKET]",
+        "enable sms sign-in for alice@contoso.com because frontline worker",
+        "Prepares that the mobile may be used to sign in by text message, without a password.",
+        ("enable sms signin", "enable sms sign in", "enable sms", "sms sign-in on", "sms on"),
+    ),
+    CommandDoc(
+        c.SmsSignIn,
+        "disable sms sign-in",
+        "disable sms sign-in for WHO [because TEXT] [TICKET]",
+        "disable sms sign-in for alice@contoso.com because she has a password now",
+        "Prepares that the mobile is no sign-in name any more; calls and codes go on.",
+        ("disable sms signin", "disable sms sign in", "disable sms", "sms sign-in off", "sms off"),
+    ),
+    CommandDoc(
+        c.Check,
+        "check",
+        "check WHO SLOT [NUMBER]",
+        "check alice@contoso.com mobile +1 202 555 0123",
+        "Says for what somebody could use a number (codes, calls, password reset, SMS sign-in), and why "
+        "not. It changes nothing. Without a number it looks at the one that is registered.",
+    ),
+    CommandDoc(
         c.Approvals, "approvals", "approvals", "approvals", "Lists the requests that wait for your decision."
     ),
     CommandDoc(
@@ -132,6 +164,7 @@ COMMANDS: tuple[CommandDoc, ...] = (
     ),
 )
 _BY_VERB = {doc.verb: doc for doc in COMMANDS}
+LONGEST_VERB = max(len(word.split()) for doc in COMMANDS for word in (doc.verb, *doc.also))
 SPELLINGS: dict[str, str] = {word: doc.verb for doc in COMMANDS for word in (doc.verb, *doc.also)}
 _USAGES = {doc.usage.lower(): doc.verb for doc in COMMANDS}
 _ENOUGH = 0.65

@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from bot.domain.change import Change
-from bot.domain.command import CardRef, History, RemovePhone, SetPhone, Show
+from bot.domain.command import CardRef, Check, History, Order, Show
 from bot.domain.people import Person, Role
 from bot.domain.phone import Slot
 from bot.domain.reason import Reason, Refusal
@@ -149,17 +149,17 @@ class Choice:
     """Several people match; nobody is picked. then: the command that waits, with everything else said."""
 
     people: tuple[Person, ...]
-    then: SetPhone | RemovePhone | Show | History
+    then: Order | Show | History | Check
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """The set or remove form, filled with what was said. errors: refusal by field (who, slot, number, ...).
+    """The form of one order, filled with what was said. errors: refusal by field (who, slot, number, ...).
 
     target: the person already resolved, if any.
     """
 
-    filled: SetPhone | RemovePhone
+    filled: Order
     errors: tuple[tuple[str, Refusal], ...] = ()
     target: Person | None = None
 

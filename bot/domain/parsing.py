@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from bot.domain import command as c
 from bot.domain.command import Command
-from bot.domain.command_docs import COMMANDS, SPELLINGS, CommandDoc, doc_of, nearest
+from bot.domain.command_docs import COMMANDS, LONGEST_VERB, SPELLINGS, CommandDoc, doc_of, nearest
 from bot.domain.naming import is_plain, read_request_id, read_who, similar_slot
 from bot.domain.orders import (
     FOR,
@@ -33,6 +33,7 @@ _NOBODY: Mapping[str, str] = MappingProxyType({})
 _FROM = FOR | {"from"}
 _CODE = re.compile(r"[a-z]{2,20}\.[a-z-]{2,40}", re.ASCII)
 _ABOUT = frozenset({"phone", "phones", "number", "numbers", "the", "all", "methods"})
+_BOTH_PHONES = _ABOUT | {"mobile", "mobiles", "alternate", "and", "with", "to"}
 _BEFORE_ID = frozenset({"request", "id", "of"})
 _POLITE_START = frozenset({"please", "pls"})
 
@@ -59,11 +60,11 @@ def parse(text: str, mentions: Mapping[str, str] = _NOBODY) -> Command:
     words = _drop(words, _POLITE_START)
     if not words:
         return c.Unknown(text)
-    if SPELLINGS.get(_verb(words)) == "hi" and len(words) > 1 and _verb(words[1:]) in SPELLINGS:
+    if SPELLINGS.get(_verb(words)) == "hi" and len(words) > 1 and _greets_first(words):
         words = words[1:]
-    verb = SPELLINGS.get(_verb(words), "")
-    if verb in _READERS:
-        return _READERS[verb](verb, words[1:], line)
+    verb, size = _canonical(words)
+    if verb:
+        return _READERS[verb](verb, words[size:], line)
     words = polite(words)
     phrase = " ".join([_verb(words), *(word.key for word in words[1:])]) if len(words) < 4 else ""
     return _PHRASES.get(phrase) or c.Unknown(text, nearest(line.text))
@@ -71,6 +72,20 @@ def parse(text: str, mentions: Mapping[str, str] = _NOBODY) -> Command:
 
 def _verb(words: Sequence[Word]) -> str:
     return words[0].key.removeprefix("/").rstrip(":")
+
+
+def _greets_first(words: Sequence[Word]) -> bool:
+    return _verb(words[1:]) in SPELLINGS or bool(_canonical(words[1:])[0])
+
+
+def _canonical(words: Sequence[Word]) -> tuple[str, int]:
+    """The verb that the first words spell and how many words that takes, the longest; ("", 0) for none."""
+    for size in range(min(LONGEST_VERB, len(words)), 0, -1):
+        said = " ".join([_verb(words), *(word.key for word in words[1:size])])
+        verb = SPELLINGS.get(said, "")
+        if verb in _READERS:
+            return verb, size
+    return "", 0
 
 
 def _malformed(verb: str, problem: str) -> c.Malformed:
@@ -167,6 +182,33 @@ def _remove(verb: str, words: Sequence[Word], line: Line) -> Command:
     return c.RemovePhone(read_who(who), slot, reason_text(line, tail), ticket)
 
 
+def _swap(verb: str, words: Sequence[Word], line: Line) -> Command:
+    head, tail, ticket = cut_tail(words)
+    at = next((n for n, word in enumerate(head[:6]) if word.key in FOR), None)
+    if at is not None and all(word.key in _BOTH_PHONES for word in head[:at]):
+        head = head[at + 1 :]
+    if any(is_number(word) for word in head):
+        return _malformed(verb, "A swap needs only the person: both numbers are in the directory.")
+    return c.Swap(read_who(head), reason_text(line, tail), ticket)
+
+
+def _sms(verb: str, words: Sequence[Word], line: Line) -> Command:
+    head, tail, ticket = cut_tail(words)
+    head = head[1:] if head and head[0].key in FOR else head
+    if any(is_number(word) for word in head):
+        return _malformed(verb, "That is a phone number; I need a person. The registered mobile counts.")
+    return c.SmsSignIn(read_who(head), verb.startswith("enable"), reason_text(line, tail), ticket)
+
+
+def _check(verb: str, words: Sequence[Word], line: Line) -> Command:
+    head, _, _ = cut_tail(words)
+    front, number = cut_number(head)
+    slot, who, clear = slot_and_who(front, FOR)
+    if not clear:
+        return _malformed(verb, _slot_problem(front, FOR))
+    return c.Check(read_who(who), slot, as_typed(line, number) or None)
+
+
 def _slot_problem(words: Sequence[Word], links: frozenset[str]) -> str:
     at = next(n for n, word in enumerate(words) if word.key in links)
     similar = similar_slot(words[:at])
@@ -182,6 +224,10 @@ _READERS: Mapping[str, Callable[[str, Sequence[Word], Line], Command]] = Mapping
         "history": _person,
         "set": _set,
         "remove": _remove,
+        "swap": _swap,
+        "enable sms sign-in": _sms,
+        "disable sms sign-in": _sms,
+        "check": _check,
         "status": _request,
         "cancel": _request,
         "submit": _request,

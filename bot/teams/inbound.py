@@ -137,6 +137,10 @@ def _form(verb: str, data: _FormButton) -> c.Command:
     reason, ticket = (data.reason or "").strip()[:500], (data.ticket or "").strip()[:120]
     if verb == verbs.FORM_REMOVE:
         return c.RemovePhone(who, slot, reason, ticket, from_form=True)
+    if verb == verbs.FORM_SWAP:
+        return c.Swap(who, reason, ticket, from_form=True)
+    if verb in (verbs.FORM_SMS_ON, verbs.FORM_SMS_OFF):
+        return c.SmsSignIn(who, verb == verbs.FORM_SMS_ON, reason, ticket, from_form=True)
     return c.SetPhone(who, slot, (data.number or "").strip() or None, reason, ticket, from_form=True)
 
 
