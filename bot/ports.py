@@ -6,7 +6,7 @@ method is one transaction.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -15,6 +15,7 @@ from typing import Protocol
 from bot.domain.audit import AuditEvent, AuditRecord
 from bot.domain.change import Change, Operation
 from bot.domain.command import Who
+from bot.domain.methods import Default, Deleted, Licences, MethodPolicy, Registration, SignIn
 from bot.domain.people import Person, Phones, Protection, ProtectionRules
 from bot.domain.phone import PhoneNumber
 from bot.domain.reason import Refusal
@@ -86,6 +87,17 @@ class Receipt:
     graph_request_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """One person of many whose phones could not be read. why: short words without people.
+
+    gone: the directory does not have the account.
+    """
+
+    why: str
+    gone: bool = False
+
+
 class Directory(Protocol):
     """Microsoft Entra as the workflow sees it. Reads raise DirectoryUnavailable; only object ids in paths."""
 
@@ -111,6 +123,10 @@ class Directory(Protocol):
         """Those that are neither role-assignable nor in a restricted administrative unit, or do not exist."""
         ...
 
+    async def group_names(self, groups: frozenset[str]) -> Mapping[str, str]:
+        """Display names by id, for sentences. A group that is not there is left out."""
+        ...
+
     async def protection(self, oid: str, rules: ProtectionRules, own_groups: frozenset[str]) -> Protection:
         """What protects the person. own_groups: our role groups, whose membership alone does not protect.
 
@@ -122,6 +138,46 @@ class Directory(Protocol):
         self, target_oid: str, op: Operation, number: PhoneNumber | None, call_id: str
     ) -> Receipt:
         """Exactly one HTTP write. Raises DirectoryRefused, DirectoryUnavailable or DirectoryUncertain."""
+        ...
+
+    async def sign_in(self, oid: str) -> SignIn:
+        """Methods and default, live. readable=False where our permissions do not reach; other trouble raises."""
+        ...
+
+    async def set_default(self, oid: str, default: Default, call_id: str) -> Receipt:
+        """Make it the default method. One write, raising as `write`; ValueError for NONE and UNKNOWN.
+
+        DirectoryRefused (directory.profile) before any call where the permission profile cannot do it.
+        """
+        ...
+
+    async def sms_sign_in(self, oid: str, enable: bool, call_id: str) -> Receipt:
+        """Switch sign-in by text message for the mobile. One write, raising as `write`.
+
+        DirectoryRefused (directory.cloud-without-sms) before any call in a cloud that does not have it.
+        """
+        ...
+
+    async def method_policy(self) -> MethodPolicy:
+        """The tenant's policy for texts and calls, at most 60 s old (`read_at` tells)."""
+        ...
+
+    async def licences(self, oid: str) -> Licences: ...
+
+    async def registration(self, oid: str) -> Registration:
+        """What the lagging report says; readable=False when it cannot be had. Never a proof of a write."""
+        ...
+
+    def phones_of_many(self, oids: Sequence[str]) -> AsyncIterator[tuple[str, Phones | Unread]]:
+        """Everybody's phones, each person once, in any order, as fast as the directory lets us.
+
+        A pause of the directory is waited out. Raises DirectoryUnavailable when signing in fails; what
+        was yielded before stays true.
+        """
+        ...
+
+    async def recently_deleted(self, limit: int) -> Sequence[Deleted]:
+        """Accounts in the recycle bin, at most limit: one of them may hold a number. Only a hint."""
         ...
 
 
@@ -258,7 +314,19 @@ class ChainReport:
     bad: tuple[tuple[str, int, str], ...] = ()
 
 
-class Store(Protocol):
+class LaneBook(Protocol):
+    """Where pauses asked for by the directory are kept, so that a restart does not forget them."""
+
+    async def lane_pauses(self) -> Mapping[str, datetime]:
+        """Lane -> the time it may go on. Past times are harmless."""
+        ...
+
+    async def keep_lane_pause(self, lane: str, until: datetime) -> None:
+        """A pause only ever grows."""
+        ...
+
+
+class Store(LaneBook, Protocol):
     """The system of record. Each method is one transaction; times are the caller's Clock."""
 
     async def commit(self, commit: Commit) -> Won | Lost: ...

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from bot.domain.methods import SmsState
 from bot.domain.phone import PhoneNumber, Slot
 
 _GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z")
@@ -113,13 +114,18 @@ class ProtectionRules:
 
 @dataclass(frozen=True, slots=True)
 class Phones:
-    """The phone methods of one person as read, by slot. A missing slot is empty."""
+    """The phone methods of one person as read, by slot. A missing slot is empty. sms: by slot, too."""
 
     by_slot: dict[Slot, PhoneNumber] = field(default_factory=dict)
-    sms_sign_in: str = ""
+    sms: dict[Slot, SmsState] = field(default_factory=dict)
 
     def get(self, slot: Slot) -> PhoneNumber | None:
         return self.by_slot.get(slot)
+
+    @property
+    def sms_sign_in(self) -> SmsState:
+        """The state of the mobile: the only phone that can be a sign-in name."""
+        return self.sms.get(Slot.MOBILE, SmsState.UNKNOWN)
 
 
 def object_id(text: str) -> str | None:

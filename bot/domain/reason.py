@@ -22,6 +22,7 @@ class Reason:
 
     code: family.name, public. title: one line. why: the rule and its reason. next_step: what to do and who
     can do it. facts: names of the placeholders that must be given. retryable: the same may work later.
+    link: a page of the vendor that says more, an https address, "" = none.
     """
 
     code: str
@@ -30,11 +31,14 @@ class Reason:
     next_step: str
     audience: str = "requester"
     retryable: bool = False
+    link: str = ""
     facts: tuple[str, ...] = field(default=(), init=False)
 
     def __post_init__(self) -> None:
         if self.code.split(".")[0] not in FAMILIES or self.code in REGISTRY:
             raise ValueError(f"reason code {self.code} is taken or of no family")
+        if self.link and not self.link.startswith("https://"):
+            raise ValueError(f"the link of {self.code} is no https address")
         texts = (self.title, self.why, self.next_step)
         names = sorted({name for text in texts for _, name, _, _ in Formatter().parse(text) if name})
         object.__setattr__(self, "facts", tuple(names))

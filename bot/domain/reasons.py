@@ -9,7 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import bot.domain.directory_reasons
+import bot.domain.number_reasons
+import bot.domain.usability_reasons  # noqa: F401 - the same
 from bot.domain.reason import REGISTRY, Reason
+
+_LEARN = "https://learn.microsoft.com"
 
 
 def find(code: str) -> Reason | None:
@@ -225,6 +230,30 @@ ALTERNATE_STILL_THERE = Reason(
     "Microsoft Entra keeps the mobile as long as there is an alternate mobile.",
     "Remove the alternate mobile first: `remove alternate mobile for {who}`",
 )
+NO_ALTERNATE = Reason(
+    "policy.no-alternate",
+    "{name} has no alternate mobile",
+    "Swapping makes the alternate mobile the mobile, and there is none.",
+    "Set the mobile directly: `set mobile for {who}`",
+)
+NO_MOBILE_FOR_SMS = Reason(
+    "policy.no-mobile-for-sms",
+    "{name} has no mobile",
+    "Signing in by text message works with the mobile only.",
+    "Set a mobile first: `set mobile for {who}`",
+)
+SMS_NOT_FOR_GUESTS = Reason(
+    "policy.sms-not-for-guests",
+    "Guests cannot sign in by text message",
+    "Microsoft Entra offers it to members of the directory only.",
+    "The guest signs in the way their own organisation offers.",
+)
+DEFAULT_METHOD = Reason(
+    "policy.default-method",
+    "The {slot} is the default sign-in method of {name}",
+    "Microsoft Entra does not remove the default method while other methods exist.",
+    "Have another default chosen first, by {name} at My Sign-ins or by an administrator in the Entra admin center.",
+)
 NOTHING_TO_REMOVE = Reason(
     "policy.nothing-to-remove",
     "{name} has no {slot}",
@@ -343,47 +372,65 @@ DIRECTORY_UNRECOGNISED = Reason(
 DIRECTORY_DENIED = Reason(
     "directory.denied",
     "The directory does not let me do that",
-    "Microsoft Graph answered {code}: a permission of this bot is missing, the person is out of its reach, "
-    "or the account was just deleted.",
-    "Tell the operators of this bot and quote the Graph request id {request_id}.",
+    "Microsoft Graph answered {code}, which can mean: a permission of this bot is missing, the person is out of its reach, "
+    "or the account was just deleted. I looked, and cannot tell which.",
+    "Ask the Entra administrator who looks after this app to check its permissions (docs/permissions.md) and the account; "
+    "quote the Graph request id {request_id}.",
+    link=f"{_LEARN}/graph/resolve-auth-errors",
 )
 DIRECTORY_RESTRICTED_UNIT = Reason(
     "directory.restricted-unit",
     "The person is in a restricted administrative unit",
-    "Only administrators assigned to that unit can manage its members.",
-    "Ask an administrator of that unit (Graph request id {request_id}).",
+    "Microsoft Graph answered {code}: only administrators assigned to that unit can manage its members; an app's permissions do not count there.",
+    "Ask an administrator of that unit. Leaving a unit can take half an hour to count (Graph request id {request_id}).",
+    link=f"{_LEARN}/entra/identity/role-based-access-control/admin-units-restricted-management",
 )
 DIRECTORY_GONE = Reason(
     "directory.person-gone",
     "The account no longer exists",
-    "Microsoft Graph does not find the person any more; the account may just have been deleted or created.",
-    "Check the account in Entra (Graph request id {request_id}).",
+    "Microsoft Graph does not find the person any more ({code}); the account was just deleted, or is so new that it is not everywhere yet.",
+    "Check the account in Entra; for a new account wait some minutes and try again (Graph request id {request_id}).",
+    link=f"{_LEARN}/entra/fundamentals/users-restore",
 )
 DIRECTORY_DEFAULT = Reason(
     "directory.default-method",
     "The default sign-in method cannot be removed",
-    "It is the person's default method and other methods exist; Entra wants another default first.",
-    "Have another method made default in the Entra admin center, then try again (Graph request id {request_id}).",
+    "It is the person's default method and other methods exist; Entra wants another default first (Microsoft Graph: {code}).",
+    "The person, or an authentication administrator in the Entra admin center, makes another method the default; then try again "
+    "(Graph request id {request_id}).",
+    link=f"{_LEARN}/graph/api/phoneauthenticationmethod-delete",
 )
 DIRECTORY_RULE = Reason(
     "directory.rule",
     "The directory refused the number or the order",
-    "Microsoft Graph answered {code}: a rule of the phone methods is not met.",
+    "Microsoft Graph answered {code}. It does so when the number is not written +CC NUMBER, when the slot is taken or empty contrary to "
+    "what was asked, when an alternate mobile has no mobile before it, or when a mobile would go while an alternate mobile is left.",
     "Look at the present numbers with `show {who}`, then try again (Graph request id {request_id}).",
+    link=f"{_LEARN}/graph/api/resources/phoneauthenticationmethod",
 )
 DIRECTORY_NOT_UNIQUE = Reason(
     "directory.number-not-unique",
     "The number is somebody else's sign-in name",
     "Another account uses it for SMS sign-in (also an account in the recycle bin may hold it), "
-    "and the number was not saved.",
-    "Find the other holder in Entra, or use another number (Graph request id {request_id}).",
+    "and the number was not saved (Microsoft Graph: phoneNumberNotUnique).",
+    "An authentication administrator finds the other holder in Entra and switches SMS sign-in off there, or use another number "
+    "(Graph request id {request_id}).",
+    link=f"{_LEARN}/entra/identity/authentication/howto-authentication-sms-signin",
 )
 DIRECTORY_POLICY = Reason(
     "directory.method-policy",
     "The tenant's policy does not allow that method",
-    "Microsoft Graph answered {code}: the authentication methods policy of Entra is off for this person.",
-    "Ask an authentication policy administrator whether the policy should include the person "
-    "(Graph request id {request_id}).",
+    "Microsoft Graph answered {code}: sign-in by text message is not allowed for this person. The policy for SMS is off, does not "
+    "include the person, or includes them without “use for sign-in”.",
+    "An authentication policy administrator includes the person in Entra: Authentication methods, Policies, SMS, with “use for "
+    "sign-in” (Graph request id {request_id}).",
+    link=f"{_LEARN}/entra/identity/authentication/howto-authentication-sms-signin",
+)
+HALF_DONE = Reason(
+    "directory.half-done",
+    "The change of {name} stopped half-way",
+    "The first part is done, the next was not: {why}. The lines below say what is done and what is not.",
+    "Look at `show {who}`; then finish it with a new request, or set the earlier number again.",
 )
 NOT_KEPT = Reason(
     "directory.not-kept",

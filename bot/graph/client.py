@@ -7,13 +7,15 @@ it hands back status and body. It never retries a write, and it never puts a bod
 from __future__ import annotations
 
 import asyncio
+import base64
+import binascii
 import logging
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -22,13 +24,14 @@ from pydantic import BaseModel
 
 from bot.graph.decode import GraphError, read_error
 from bot.graph.lanes import Lanes
-from bot.graph.rows import Page, read_row
-from bot.ports import Clock, DirectoryUnavailable, DirectoryUncertain
+from bot.graph.rows import BatchAnswer, BatchItem, Page, read_row
+from bot.ports import Clock, DirectoryUnavailable, DirectoryUncertain, LaneBook, StoreUnavailable
 
 _LOG = logging.getLogger(__name__)
 _CONNECTIONS = 8  # httpx's pool scan grows with its size; more makes each call dearer, not faster
 _CONNECT_SECONDS = 3.0
 _TRIES = 3
+_PRESSURE = "x-ms-throttle-limit-percentage"
 _MOST_PAGES = 100
 _Shape = TypeVar("_Shape", bound=BaseModel)
 _Item = TypeVar("_Item")
@@ -47,11 +50,28 @@ class Tokens(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer of Graph below 500, other than 401 and 429. request_id: Graph's own, "" when it gave none."""
+    """An answer of Graph below 500, other than 401 and 429. request_id: Graph's own, "" when it gave none.
+
+    pressure: see `BatchReply`.
+    """
 
     status: int
     request_id: str
     body: bytes = field(repr=False)
+    pressure: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BatchReply:
+    """Answers by place in what was asked; a place may be missing. pressure: how much of the allowance is
+    used, as Graph tells above 0.8 (`x-ms-throttle-limit-percentage`), None = below, or not told."""
+
+    items: Mapping[int, BatchItem]
+    pressure: float | None
+
+
+class NotSignedIn(DirectoryUnavailable):
+    """No token could be had: nothing was asked."""
 
 
 class ReadRefused(DirectoryUnavailable):
@@ -86,14 +106,19 @@ class GraphClient:
         transport: httpx.AsyncBaseTransport | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         count: Callable[[str, str], None] = lambda name, label: None,
+        book: LaneBook | None = None,
     ) -> None:
-        """graph_root: scheme and host, e.g. `https://graph.microsoft.com`. jitter: numbers from 0 to 1."""
+        """graph_root: scheme and host, e.g. `https://graph.microsoft.com`. jitter: numbers from 0 to 1.
+
+        book: where pauses are kept over a restart; `resume` takes them back.
+        """
         self._root = graph_root.rstrip("/")
         self._scope = f"{self._root}/.default"
+        self._tenant = tenant_id
         self._reads, self._writes = f"{tenant_id}/reads", f"{tenant_id}/writes"
         self._tokens, self._clock, self._lanes, self._jitter = tokens, clock, lanes, jitter
         self._timing = timing or GraphTiming()
-        self._sleep, self._count = sleep, count
+        self.sleep, self._count, self._book = sleep, count, book
         self._http = httpx.AsyncClient(
             transport=transport,
             http1=True,
@@ -108,6 +133,22 @@ class GraphClient:
     async def aclose(self) -> None:
         await self._http.aclose()
 
+    def now(self) -> datetime:
+        return self._clock.now()
+
+    async def resume(self) -> None:
+        """Take back the pauses of an earlier process. Raises StoreUnavailable."""
+        if self._book is not None:
+            self._lanes.restore(await self._book.lane_pauses())
+
+    async def granted(self) -> frozenset[str] | None:
+        """The app permissions named in our own token (`roles`), None when it cannot be read.
+
+        A hint for explaining a refusal, never a ground for one: Entra docs "access-tokens" call the content
+        of a token the business of the API it is for.
+        """
+        return _roles_of(await self._signed_in(self._tokens.get))
+
     async def read(
         self,
         path: str,
@@ -116,17 +157,21 @@ class GraphClient:
         *,
         advanced: bool = False,
         body: object = None,
+        beta: bool = False,
+        lane: str = "",
     ) -> _Shape:
         """A call that changes nothing: GET, or POST when there is a body. Tried three times at most.
 
         path: after `/v1.0`, made of literals and checked object ids. query: without `$`, values unescaped.
-        advanced: adds $count and ConsistencyLevel (Graph docs "aad-advanced-queries").
+        advanced: adds $count and ConsistencyLevel (Graph docs "aad-advanced-queries"). lane: a name where
+        the call has an allowance of its own, so that its throttling holds up nothing else.
         Raises ReadRefused for an answer from 400 to 499, else DirectoryUnavailable.
         """
         options = {**(query or {}), **({"count": "true"} if advanced else {})}
         tail = "&".join(f"${name}={quote(value, safe='')}" for name, value in options.items())
-        url = f"{self._root}/v1.0{path}" + (f"?{tail}" if tail else "")
-        return read_row(shape, await self._read(url, advanced, body))
+        url = f"{self._root}/{'beta' if beta else 'v1.0'}{path}" + (f"?{tail}" if tail else "")
+        lane = f"{self._tenant}/{lane}" if lane else self._reads
+        return read_row(shape, (await self._read(url, advanced, body, lane)).body)
 
     async def rows(
         self,
@@ -146,18 +191,47 @@ class GraphClient:
         for _ in range(_MOST_PAGES):
             if page.next is None or (most is not None and len(found) >= most):
                 return found[:most]
-            page = read_row(shape, await self._read(self._same_origin(page.next), advanced, None))
+            page = await self._page(self._same_origin(page.next), shape, advanced)
             found.extend(page.value)
         raise DirectoryUnavailable("more pages than can be right")
 
-    async def write(self, verb: str, path: str, body: object, call_id: str) -> Reply:
+    async def follow(self, link: str, shape: type[_Shape], *, advanced: bool = False) -> _Shape:
+        """One further page, by the address that the page before gave. Raises like `rows`."""
+        return await self._page(self._same_origin(link), shape, advanced)
+
+    async def batch(self, paths: Sequence[str]) -> BatchReply:
+        """Up to 20 GETs in one request, tried like a read; each item has its own answer, 429 among them.
+
+        paths: after `/v1.0`, whole. An inner 429 pauses the lane of reads, for the longest time asked for
+        (Graph docs "json-batching"). Raises like `read`.
+        """
+        asked = [{"id": str(n), "method": "GET", "url": path} for n, path in enumerate(paths)]
+        url = f"{self._root}/v1.0/$batch"
+        reply = await self._read(url, False, {"requests": asked}, self._reads)
+        answers = read_row(BatchAnswer, reply.body).responses
+        items = {int(item.id): item for item in answers if item.answers(paths)}
+        slow = [item for item in items.values() if item.status == httpx.codes.TOO_MANY_REQUESTS]
+        waits = [_retry_after(item.header("Retry-After"), self._clock.now()) for item in slow]
+        if slow:
+            self._count("graph_calls", "429 in a batch")
+            await self._pause(self._reads, max((wait for wait in waits if wait is not None), default=None))
+        told = [_figure(item.header(_PRESSURE)) for item in items.values()] + [reply.pressure]
+        return BatchReply(items, max((each for each in told if each is not None), default=None))
+
+    def paused(self) -> timedelta:
+        """How long the lane of reads still waits."""
+        return self._lanes.left(self._reads, self._clock.now())
+
+    async def write(self, verb: str, path: str, body: object, call_id: str, *, beta: bool = False) -> Reply:
         """Exactly one request, sent at most once. call_id becomes client-request-id.
 
         Raises DirectoryUnavailable (not sent, throttled, not signed in) or DirectoryUncertain.
         """
         self.may_write()
         token = await self._signed_in(self._tokens.get)
-        request = self._request(verb, f"{self._root}/v1.0{path}", token, call_id, body)
+        request = self._request(
+            verb, f"{self._root}/{'beta' if beta else 'v1.0'}{path}", token, call_id, body
+        )
         try:
             async with asyncio.timeout(self._timing.write):
                 response = await self._http.send(request)
@@ -172,7 +246,7 @@ class GraphClient:
             # Refused before anything was done. The next try, by whoever asked, finds a new token.
             await self._signed_in(self._tokens.refresh)
             raise DirectoryUnavailable("Graph did not accept the token")
-        if self._throttled(self._writes, response):
+        if await self._throttled(self._writes, response):
             raise DirectoryUnavailable("throttled", self._lanes.left(self._writes, self._clock.now()))
         if response.is_server_error or response.status_code == httpx.codes.REQUEST_TIMEOUT:
             raise DirectoryUncertain(f"Graph answered {response.status_code}", reply.request_id)
@@ -185,25 +259,28 @@ class GraphClient:
         if left:
             raise DirectoryUnavailable("throttled", left)
 
-    async def _read(self, url: str, advanced: bool, body: object) -> bytes:
+    async def _page(self, url: str, shape: type[_Shape], advanced: bool) -> _Shape:
+        return read_row(shape, (await self._read(url, advanced, None, self._reads)).body)
+
+    async def _read(self, url: str, advanced: bool, body: object, lane: str) -> Reply:
         deadline = self._clock.now() + timedelta(seconds=self._timing.read)
         try:
             async with asyncio.timeout(self._timing.read):
-                reply = await self._tried(url, advanced, body, deadline)
+                reply = await self._tried(url, advanced, body, lane, deadline)
         except TimeoutError:
             self._count("graph_calls", "no answer")
             raise DirectoryUnavailable("no answer in time") from None
         if reply.status != httpx.codes.OK:
             raise ReadRefused(read_error(reply.status, reply.body, reply.request_id))
-        return reply.body
+        return reply
 
-    async def _tried(self, url: str, advanced: bool, body: object, deadline: datetime) -> Reply:
+    async def _tried(self, url: str, advanced: bool, body: object, lane: str, deadline: datetime) -> Reply:
         verb = "GET" if body is None else "POST"
         token = await self._signed_in(self._tokens.get)
         refreshed, what = False, ""
         tries = 0
         while tries < _TRIES:
-            await self._wait_for_lane(deadline)
+            await self._wait_for_lane(lane, deadline)
             request = self._request(verb, url, token, str(uuid.uuid4()), body)
             if advanced:
                 request.headers["ConsistencyLevel"] = "eventual"
@@ -220,30 +297,41 @@ class GraphClient:
                         break
                     token, refreshed = await self._signed_in(self._tokens.refresh), True
                     continue
-                if not self._throttled(self._reads, response) and not response.is_server_error:
-                    self._lanes.served(self._reads)
+                if not await self._throttled(lane, response) and not response.is_server_error:
+                    self._lanes.served(lane)
                     return reply
             tries += 1
             if tries < _TRIES:
-                await self._sleep(0.1 * 3 ** (tries - 1) * (0.5 + self._jitter()))
-        raise DirectoryUnavailable(what, self._lanes.left(self._reads, self._clock.now()) or None)
+                await self.sleep(0.1 * 3 ** (tries - 1) * (0.5 + self._jitter()))
+        raise DirectoryUnavailable(what, self._lanes.left(lane, self._clock.now()) or None)
 
-    async def _wait_for_lane(self, deadline: datetime) -> None:
-        """Wait out a pause of the reads, if this call can still end in time; else say until when it lasts."""
-        while left := self._lanes.left(self._reads, now := self._clock.now()):
+    async def _wait_for_lane(self, lane: str, deadline: datetime) -> None:
+        """Wait out a pause of the lane, if this call can still end in time; else say until when it lasts."""
+        while left := self._lanes.left(lane, now := self._clock.now()):
             if now + left >= deadline:
                 raise DirectoryUnavailable("throttled", left)
-            await self._sleep(left.total_seconds())
+            await self.sleep(left.total_seconds())
 
-    def _throttled(self, lane: str, response: httpx.Response) -> bool:
+    async def _throttled(self, lane: str, response: httpx.Response) -> bool:
         """Pause the lane when this answer says so. 503 counts only with Retry-After (Graph docs "errors")."""
         retry_after = _retry_after(response.headers.get("Retry-After"), self._clock.now())
         busy = response.status_code == httpx.codes.SERVICE_UNAVAILABLE and retry_after is not None
         if response.status_code != httpx.codes.TOO_MANY_REQUESTS and not busy:
             return False
-        self._lanes.throttled(lane, self._clock.now(), retry_after)
-        _LOG.warning("Graph asks us to slow down", extra={"lane": lane.rpartition("/")[2]})
+        await self._pause(lane, retry_after)
         return response.status_code == httpx.codes.TOO_MANY_REQUESTS
+
+    async def _pause(self, lane: str, retry_after: timedelta | None) -> None:
+        """Hold up the lane, and keep that over a restart where there is a book for it."""
+        until = self._lanes.throttled(lane, self._clock.now(), retry_after)
+        _LOG.warning("Graph asks us to slow down", extra={"lane": lane.rpartition("/")[2]})
+        if self._book is None or until is None:
+            return
+        try:
+            await self._book.keep_lane_pause(lane, until)
+        except StoreUnavailable:
+            # The pause holds in this process all the same.
+            _LOG.warning("a pause could not be kept", extra={"lane": lane.rpartition("/")[2]})
 
     def _request(self, verb: str, url: str, token: str, call_id: str, body: object) -> httpx.Request:
         headers = {"Authorization": f"Bearer {token}", "client-request-id": call_id}
@@ -260,7 +348,7 @@ class GraphClient:
             error = read_error(status, response.content, request_id)
             request_id = error.request_id
             _LOG.info("Graph refused", extra={"answer": error.brief, "graph_request_id": request_id})
-        return Reply(status, request_id, response.content)
+        return Reply(status, request_id, response.content, _figure(response.headers.get(_PRESSURE)))
 
     async def _signed_in(self, ask: Callable[[str], Awaitable[str]]) -> str:
         try:
@@ -269,7 +357,7 @@ class GraphClient:
         except Exception as error:
             # The token source has errors of its own, which this layer must not import.
             code = getattr(error, "code", type(error).__name__)
-            raise DirectoryUnavailable(f"not signed in: {code}") from None
+            raise NotSignedIn(f"not signed in: {code}") from None
 
     def _same_origin(self, link: str) -> str:
         """A next-page address, only when it stays where our token may go."""
@@ -299,3 +387,20 @@ def _retry_after(text: str | None, now: datetime) -> timedelta | None:
     except ValueError:
         return None
     return max((when if when.tzinfo else when.replace(tzinfo=UTC)) - now, timedelta())
+
+
+def _figure(text: str | None) -> float | None:
+    try:
+        return float(text) if text else None
+    except ValueError:
+        return None
+
+
+def _roles_of(token: str) -> frozenset[str] | None:
+    part = token.split(".")[1] if token.count(".") == 2 else ""
+    try:
+        claims: Any = orjson.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+    except (binascii.Error, ValueError):
+        return None
+    roles = claims.get("roles") if isinstance(claims, dict) else None
+    return frozenset(map(str, roles)) if isinstance(roles, list) else None

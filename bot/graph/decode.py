@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from bot.domain import directory_reasons as finer
 from bot.domain import reasons
 from bot.domain.reason import Reason, Refusal
 
@@ -30,6 +31,11 @@ class GraphError:
     code: str
     request_id: str
     text: str = field(repr=False)
+
+    @property
+    def no_licence(self) -> bool:
+        """The tenant lacks the licence for PIM: a fact, not a failure to read."""
+        return self.code.lower() == NO_LICENCE.lower()
 
     @property
     def brief(self) -> str:
@@ -62,21 +68,41 @@ _TABLE = (
     _Line(reasons.DIRECTORY_NOT_UNIQUE, code="phonenumbernotunique"),
     _Line(reasons.DIRECTORY_POLICY, code="disabledbypolicy"),
     _Line(reasons.DIRECTORY_POLICY, fragment="credential policy is not enabled on user"),
+    _Line(finer.STEP_UP, fragment="insufficient_claims"),
+    _Line(finer.NO_USER, fragment="the user is unauthenticated"),
+    _Line(finer.LICENCE_MISSING, code=NO_LICENCE.lower()),
+    _Line(finer.LICENCE_MISSING, code="authentication_requestfromnonpremiumtenantorb2ctenant"),
+    _Line(finer.TOKEN_REFUSED, 401),
     _Line(reasons.DIRECTORY_DENIED, 403, code="accessdenied"),
     _Line(reasons.DIRECTORY_DENIED, 403, code="authorization_requestdenied"),
-    _Line(reasons.DIRECTORY_DENIED, 403, fragment="insufficient_claims"),
+    _Line(reasons.DIRECTORY_DENIED, 403, code="permissionscopenotgranted"),
     _Line(reasons.DIRECTORY_GONE, 404, code="request_resourcenotfound"),
     _Line(reasons.DIRECTORY_GONE, 404, code="resourcenotfound"),
+    _Line(finer.WRONG_CALL, fragment="no http resource was found"),
+    _Line(finer.WRONG_CALL, fragment="resource not found for the segment"),
+    _Line(finer.WRONG_CALL, 405),
+    _Line(finer.WRONG_CALL, 400, code="request_unsupportedquery"),
+    _Line(finer.WRONG_CALL, 400, code="request_badrequest"),
+    _Line(finer.THROTTLED, 429),
     _Line(reasons.DIRECTORY_RULE, 400, code="badrequest"),
+    _Line(finer.OVERLOADED, 500),
+    _Line(finer.OVERLOADED, 502),
+    _Line(finer.OVERLOADED, 503),
+    _Line(finer.OVERLOADED, 504),
 )
 
 
-def read_error(status: int, body: bytes, request_id: str = "") -> GraphError:
+def read_error(status: int, body: object, request_id: str = "") -> GraphError:
     """What an error answer says, whatever its body is: JSON with or without `error`, HTML, or nothing.
+
+    body: bytes, or what was inside a batch.
 
     request_id: the `request-id` header, "" when there was none (then innerError is asked).
     """
-    error = _error_of(body)
+    whole = _object_of(body)
+    error = whole.get("error")
+    if not isinstance(error, Mapping):
+        error = {"message": whole.get("Message")}  # what a wrong route of the back end behind Graph says
     inner = error.get("innerError") or error.get("innererror")
     inner = inner if isinstance(inner, Mapping) else {}
     code = str(error.get("code") or "")
@@ -102,13 +128,14 @@ def refusal_of(error: GraphError, who: str) -> tuple[Refusal, bool]:
     return reason.refuse(**{name: facts[name]() for name in reason.facts}), line is not None
 
 
-def _error_of(body: bytes) -> Mapping[str, Any]:
-    try:
-        parsed = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    error = parsed.get("error") if isinstance(parsed, dict) else None
-    return error if isinstance(error, dict) else {}
+def _object_of(body: object) -> Mapping[str, Any]:
+    parsed = body
+    if isinstance(body, bytes):
+        try:
+            parsed = json.loads(body)
+        except (ValueError, RecursionError):
+            return {}
+    return parsed if isinstance(parsed, dict) else {}
 
 
 def _request_id(text: str) -> str:

@@ -9,15 +9,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from datetime import timedelta
 
+from bot.domain import directory_reasons as finer
+from bot.domain import reasons
 from bot.domain.change import Operation, OpKind
 from bot.domain.command import Who
+from bot.domain.methods import Default, Deleted, Licences, MethodPolicy, Registration, SignIn
+from bot.domain.numbers import PeoplePage
 from bot.domain.people import Person, Phones, Protection, ProtectionRules
-from bot.domain.phone import PhoneNumber, Purpose
-from bot.graph import people, protection
+from bot.domain.permissions import DEFAULT_GUARD, PHONE_ONLY, WRITE_METHODS, WRITE_PHONES, Permission
+from bot.domain.phone import PhoneNumber, Purpose, Slot
+from bot.graph import denied, people, protection, signin
 from bot.graph.client import GraphClient, ReadRefused, Reply
-from bot.graph.decode import read_error, refusal_of
+from bot.graph.decode import GraphError, read_error, refusal_of
 from bot.graph.rows import (
     METHOD_IDS,
     PERSON_SELECT,
@@ -29,23 +35,42 @@ from bot.graph.rows import (
     checked_id,
     phones_of,
 )
-from bot.ports import DirectoryRefused, DirectoryUncertain, Receipt
+from bot.graph.scan import Pace, Scan
+from bot.ports import DirectoryRefused, DirectoryUnavailable, DirectoryUncertain, Receipt, Unread
 
 _LOG = logging.getLogger(__name__)
 _GROUPS_PER_CHECK = 20  # Graph docs "user-checkmembergroups"
 _BIGGEST_PAGE = 999
 _DONE = (200, 201, 204)  # PATCH: 204 by the v1.0 sample, 200 by the beta page
+_POLICY_LASTS = timedelta(seconds=60)
+_BATCHES_IN_FLIGHT = 4
+_SETTLES_IN = timedelta(minutes=1)  # a new account is not everywhere at once
 
 
 class GraphDirectory:
     """The directory of one tenant over Microsoft Graph v1.0. Object ids that are none raise ValueError."""
 
     def __init__(
-        self, client: GraphClient, *, count: Callable[[str, str], None] = lambda name, label: None
+        self,
+        client: GraphClient,
+        *,
+        profile: str = PHONE_ONLY,
+        cloud: str = "global",
+        count: Callable[[str, str], None] = lambda name, label: None,
     ) -> None:
-        """count: takes the name of a counter ("graph_unrecognised") when no rule explains an answer."""
-        self._client = client
+        """profile: which permissions we have. cloud: its name; China lacks the calls for SMS sign-in.
+
+        count: takes the name of a counter ("graph_unrecognised") when no rule explains an answer.
+        """
+        self._client, self._profile, self._cloud = client, profile, cloud
         self._count = count
+        self._pim, self._pace = protection.Pim(), Pace()
+        self._policy: MethodPolicy | None = None
+        self._reading_policy = asyncio.Lock()
+
+    async def resume(self) -> None:
+        """Take back the pauses of an earlier process. Raises StoreUnavailable."""
+        await self._client.resume()
 
     async def aclose(self) -> None:
         """Close the connections; nothing may be asked afterwards."""
@@ -57,11 +82,21 @@ class GraphDirectory:
     async def person(self, oid: str) -> Person | None:
         return await people.by_id(self._client, oid)
 
+    async def people_page(self, cursor: str, limit: int) -> PeoplePage | None:
+        return await people.page(self._client, cursor, min(limit, _BIGGEST_PAGE))
+
     async def manager(self, oid: str) -> Person | None:
         return await people.manager_of(self._client, oid)
 
     async def phones(self, oid: str) -> Phones:
-        return phones_of(await self._methods(checked_id(oid)))
+        oid = checked_id(oid)
+        try:
+            return phones_of(await self._methods(oid))
+        except ReadRefused as refused:
+            if refused.error.status == 404 and await people.by_id(self._client, oid) is not None:
+                # Known to the directory, not yet to the back end of methods: a new account, by the docs.
+                raise DirectoryUnavailable("the account is new and not everywhere yet", _SETTLES_IN) from None
+            raise
 
     async def member_of(self, oid: str, groups: frozenset[str]) -> frozenset[str]:
         path = f"/users/{checked_id(oid)}/checkMemberGroups"
@@ -93,6 +128,20 @@ class GraphDirectory:
         strong = await asyncio.gather(*(self._is_strong(checked_id(each)) for each in ids))
         return frozenset(each for each, is_strong in zip(ids, strong, strict=True) if not is_strong)
 
+    async def group_names(self, groups: frozenset[str]) -> Mapping[str, str]:
+        ids = sorted(groups)
+        names = await asyncio.gather(*(self._group_name(checked_id(each)) for each in ids))
+        return {each: name for each, name in zip(ids, names, strict=True) if name}
+
+    async def _group_name(self, group: str) -> str:
+        try:
+            row = await self._client.read(f"/groups/{group}", GroupRow, {"select": "id,displayName"})
+        except ReadRefused as refused:
+            if refused.error.status == 404:
+                return ""
+            raise
+        return row.displayName or ""
+
     async def _is_strong(self, group: str) -> bool:
         query = {"select": "id,displayName,isAssignableToRole,isManagementRestricted"}
         try:
@@ -104,7 +153,7 @@ class GraphDirectory:
         return bool(row.isAssignableToRole or row.isManagementRestricted)
 
     async def protection(self, oid: str, rules: ProtectionRules, own_groups: frozenset[str]) -> Protection:
-        return await protection.protection_of(self._client, oid, rules, own_groups)
+        return await protection.protection_of(self._client, oid, rules, own_groups, self._pim)
 
     async def write(
         self, target_oid: str, op: Operation, number: PhoneNumber | None, call_id: str
@@ -117,6 +166,8 @@ class GraphDirectory:
         tells what is there now.
         """
         oid = checked_id(target_oid)
+        if op.kind not in (OpKind.SET, OpKind.REMOVE):
+            raise ValueError("a phone is set or removed; the rest has calls of its own")
         if (op.kind is OpKind.SET) != (number is not None):
             raise ValueError("a number belongs to `set` and to nothing else")
         self._client.may_write()
@@ -126,27 +177,83 @@ class GraphDirectory:
             present = any(method.id.lower() == METHOD_IDS[op.slot] for method in await self._methods(oid))
             verb, path = ("PATCH", path) if present else ("POST", path.rpartition("/")[0])
         reply = await self._client.write(verb, path, body, call_id)
-        return self._judged(reply, oid, by_method=verb != "POST")
+        if verb != "POST" and reply.status == 404:
+            raise DirectoryUncertain("the phone method is not there", reply.request_id)
+        return await self._judged(reply, oid, WRITE_PHONES, may_be_saved=True)
+
+    async def sign_in(self, oid: str) -> SignIn:
+        return await signin.sign_in_of(self._client, oid, self._profile)
+
+    async def set_default(self, oid: str, default: Default, call_id: str) -> Receipt:
+        """Graph docs "authentication-update" (beta only)."""
+        oid = checked_id(oid)
+        if default in (Default.NONE, Default.UNKNOWN):
+            raise ValueError("that is no method to make the default")
+        if self._profile != DEFAULT_GUARD:
+            raise DirectoryRefused(finer.PROFILE.refuse(profile=self._profile))
+        path, body = f"/users/{oid}/authentication/signInPreferences", {signin.PREFERENCE: default.value}
+        reply = await self._client.write("PATCH", path, body, call_id, beta=True)
+        return await self._judged(reply, oid, WRITE_METHODS)
+
+    async def sms_sign_in(self, oid: str, enable: bool, call_id: str) -> Receipt:
+        """Graph docs "phoneauthenticationmethod-enablesmssignin", "-disablesmssignin"; by object id only."""
+        oid = checked_id(oid)
+        if self._cloud == "china":
+            raise DirectoryRefused(finer.CLOUD_WITHOUT_SMS.refuse(cloud=self._cloud))
+        action = "enableSmsSignIn" if enable else "disableSmsSignIn"
+        path = f"/users/{oid}/authentication/phoneMethods/{METHOD_IDS[Slot.MOBILE]}/{action}"
+        reply = await self._client.write("POST", path, None, call_id)
+        error = read_error(reply.status, reply.body, reply.request_id)
+        if reply.status == 404:
+            facts = {"status": "404", "code": error.code, "request_id": error.request_id or "(none given)"}
+            raise DirectoryRefused(finer.METHOD_GONE.refuse(who=oid, **facts), error.request_id)
+        if _not_unique(error):
+            raise DirectoryRefused(finer.SMS_NOT_UNIQUE.refuse(), error.request_id)
+        return await self._judged(reply, oid, WRITE_PHONES)
+
+    async def method_policy(self) -> MethodPolicy:
+        async with self._reading_policy:
+            held = self._policy
+            if held is None or self._client.now() - held.read_at >= _POLICY_LASTS:
+                held = self._policy = await signin.policy_of(self._client)
+            return held
+
+    async def licences(self, oid: str) -> Licences:
+        return await signin.licences_of(self._client, oid)
+
+    async def registration(self, oid: str) -> Registration:
+        return await signin.registration_of(self._client, oid)
+
+    def phones_of_many(self, oids: Sequence[str]) -> AsyncIterator[tuple[str, Phones | Unread]]:
+        return Scan(self._client, oids, self._pace, _BATCHES_IN_FLIGHT).run()
+
+    async def recently_deleted(self, limit: int) -> Sequence[Deleted]:
+        return await signin.deleted_people(self._client, limit)
 
     async def _methods(self, oid: str) -> list[PhoneRow]:
         page = await self._client.read(f"/users/{oid}/authentication/phoneMethods", PhonePage)
         return page.value
 
-    def _judged(self, reply: Reply, target_oid: str, *, by_method: bool) -> Receipt:
-        """What an answer to a write proves. by_method: the path named a method, not only the list."""
+    async def _judged(
+        self, reply: Reply, oid: str, needed: Permission, *, may_be_saved: bool = False
+    ) -> Receipt:
+        """What an answer to a write proves. may_be_saved: 409 also comes when the number was saved."""
         if reply.status in _DONE:
             return Receipt(reply.request_id)
         if not 400 <= reply.status < 500:
             raise DirectoryUncertain(f"Graph answered {reply.status}", reply.request_id)
-        if by_method and reply.status == 404:
-            raise DirectoryUncertain("the phone method is not there", reply.request_id)
         error = read_error(reply.status, reply.body, reply.request_id)
-        refusal, known = refusal_of(error, target_oid)
+        refusal, known = refusal_of(error, oid)
         if not known:
             self._count("graph_unrecognised", str(error.status))
             _LOG.warning(
                 "no rule explains this answer of Graph",
                 extra={"answer": error.brief, "graph_request_id": error.request_id},
             )
-        not_unique = error.status == 409 and error.code.lower() == "phonenumbernotunique"
-        raise DirectoryRefused(refusal, error.request_id, saved_anyway=not_unique)
+        if refusal.reason is reasons.DIRECTORY_DENIED:
+            refusal = await denied.explain_denied(self._client, error, oid, needed)
+        raise DirectoryRefused(refusal, error.request_id, saved_anyway=may_be_saved and _not_unique(error))
+
+
+def _not_unique(error: GraphError) -> bool:
+    return error.status == 409 and error.code.lower() == "phonenumbernotunique"

@@ -31,16 +31,22 @@ class Lanes:
         until = self._until.get(lane)
         return max(until - now, timedelta()) if until is not None else timedelta()
 
-    def throttled(self, lane: str, now: datetime, retry_after: timedelta | None) -> None:
-        """Graph throttled a call of this lane. A pause only ever grows."""
+    def throttled(self, lane: str, now: datetime, retry_after: timedelta | None) -> datetime | None:
+        """Graph throttled a call of this lane: until when it waits now, None when that did not change.
+
+        A pause only ever grows.
+        """
         if retry_after is None:
             if self.left(lane, now):
-                return  # one wave of calls that were already on their way is one strike
+                return None  # one wave of calls that were already on their way is one strike
             strikes = self._strikes.get(lane, 0)
             self._strikes[lane] = min(strikes + 1, _STEPS - 1)
             retry_after = timedelta(seconds=2.0**strikes * (0.5 + self._jitter() / 2))
         until = now + min(retry_after, _LONGEST)
-        self._until[lane] = max(until, self._until.get(lane, until))
+        if until <= self._until.get(lane, now):
+            return None
+        self._until[lane] = until
+        return until
 
     def served(self, lane: str) -> None:
         """Graph answered a call of this lane: the back-off starts anew next time."""

@@ -11,10 +11,24 @@ import re
 from collections.abc import Awaitable, Mapping, Sequence
 from urllib.parse import quote
 
+from pydantic import Field
+
 from bot.domain.command import Who, WhoKind
+from bot.domain.numbers import PeoplePage
 from bot.domain.people import Person
 from bot.graph.client import GraphClient, ReadRefused
-from bot.graph.rows import PERSON_SELECT, UserPage, UserRow, checked_id
+from bot.graph.rows import PERSON_SELECT, Id, Page, Row, UserPage, UserRow, checked_id
+
+
+class _IdRow(Row):
+    id: Id
+
+
+class _Everybody(Page[_IdRow]):
+    """count: on the first page only (Graph docs "user-list")."""
+
+    count: int | None = Field(None, alias="@odata.count")
+
 
 _SELECT = {"select": PERSON_SELECT}
 # What Entra allows in a UPN; a leading `$` would need another path form, so that is left to the filter.
@@ -47,6 +61,25 @@ async def manager_of(client: GraphClient, oid: str) -> Person | None:
     """The manager, None when there is none (Graph docs "user-list-manager": 404). Raises as `by_id`."""
     rows = await _one(client, f"/users/{checked_id(oid)}/manager")
     return rows[0].person() if rows else None
+
+
+async def page(client: GraphClient, cursor: str, limit: int) -> PeoplePage | None:
+    """Some of everybody. cursor: "" or the next-page address of the page before, which is never logged.
+
+    Graph docs "paging" (an address may become invalid) and "aad-advanced-queries" ($count).
+    None when Graph does not know the address any more. Raises DirectoryUnavailable.
+    """
+    try:
+        if cursor:
+            found = await client.follow(cursor, _Everybody, advanced=True)
+        else:
+            query = {"select": "id,accountEnabled", "top": str(limit)}
+            found = await client.read("/users", _Everybody, query, advanced=True)
+    except ReadRefused as refused:
+        if cursor and refused.error.status in (400, 404, 410):
+            return None
+        raise
+    return PeoplePage(tuple(row.id for row in found.value), found.next or "", found.count)
 
 
 def _asks(client: GraphClient, who: Who, most: int) -> Sequence[Awaitable[list[UserRow]]]:

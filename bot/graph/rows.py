@@ -7,11 +7,14 @@ shape raises DirectoryUnavailable without repeating it. Sources: Graph docs "use
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, Generic, TypeVar
+from enum import StrEnum
+from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from bot.domain.methods import SmsState
 from bot.domain.people import Person, Phones, object_id
 from bot.domain.phone import Slot, read_directory_number
 from bot.ports import DirectoryUnavailable
@@ -38,16 +41,16 @@ def checked_id(text: str) -> str:
     return oid
 
 
-_Id = Annotated[str, AfterValidator(checked_id)]
+Id = Annotated[str, AfterValidator(checked_id)]
 
 
-class _Row(BaseModel):
+class Row(BaseModel):
     # Names are Graph's own, so that a reader can look them up.
     model_config = ConfigDict(extra="ignore", hide_input_in_errors=True, frozen=True)
 
 
-class UserRow(_Row):
-    id: _Id
+class UserRow(Row):
+    id: Id
     displayName: str | None = None  # noqa: N815
     userPrincipalName: str = ""  # noqa: N815
     mail: str | None = None
@@ -80,7 +83,7 @@ class UserRow(_Row):
         )
 
 
-class RoleRow(_Row):
+class RoleRow(Row):
     """directoryRole. Without the right to read roles Graph gives the id only."""
 
     id: str
@@ -88,15 +91,15 @@ class RoleRow(_Row):
     roleTemplateId: str | None = None  # noqa: N815
 
 
-class RoleGrantRow(_Row):
+class RoleGrantRow(Row):
     """unifiedRoleAssignment or unifiedRoleEligibilityScheduleInstance."""
 
     principalId: str  # noqa: N815
     roleDefinitionId: str  # noqa: N815
 
 
-class GroupRow(_Row):
-    id: _Id
+class GroupRow(Row):
+    id: Id
     displayName: str | None = None  # noqa: N815
     isAssignableToRole: bool | None = None  # noqa: N815
     isManagementRestricted: bool | None = None  # noqa: N815
@@ -106,17 +109,45 @@ class GroupRow(_Row):
         return self.displayName or self.id
 
 
-class PhoneRow(_Row):
+class PhoneRow(Row):
     id: str
     phoneNumber: str | None = None  # noqa: N815
     smsSignInState: str | None = None  # noqa: N815
 
 
-class Page(_Row, Generic[_T]):
+class Page(Row, Generic[_T]):
     """One page of a list; next: where the rest is."""
 
     value: list[_T]
     next: str | None = Field(None, alias="@odata.nextLink")
+
+
+class PimGroupRow(Row):
+    """privilegedAccessGroupEligibilityScheduleInstance: accessId is member or owner."""
+
+    groupId: Id  # noqa: N815
+    accessId: str  # noqa: N815
+
+
+class BatchItem(Row):
+    """One answer inside a batch. body: as Graph gave it, not yet checked."""
+
+    id: str
+    status: int
+    headers: Mapping[str, str] = Field(default_factory=dict)
+    body: Any = Field(None, repr=False)
+
+    def header(self, name: str) -> str | None:
+        """Header names are compared without case, as in HTTP."""
+        return next((value for key, value in self.headers.items() if key.lower() == name.lower()), None)
+
+    def answers(self, asked: Sequence[str]) -> bool:
+        """Whether it answers one of our questions."""
+        return self.id.isascii() and self.id.isdecimal() and int(self.id) < len(asked)
+
+
+class BatchAnswer(Row):
+    responses: list[BatchItem]
 
 
 UserPage = Page[UserRow]
@@ -124,28 +155,41 @@ RolePage = Page[RoleRow]
 RoleGrantPage = Page[RoleGrantRow]
 GroupPage = Page[GroupRow]
 PhonePage = Page[PhoneRow]
-IdPage = Page[_Id]
+IdPage = Page[Id]
+PimGroupPage = Page[PimGroupRow]
 
 
 def phones_of(methods: list[PhoneRow]) -> Phones:
     """The methods by slot. A kind we do not know is left out; so is one without a number."""
-    by_slot = {}
-    sms = ""
+    by_slot, sms = {}, {}
     for method in methods:
         slot = _SLOTS.get(method.id.lower())
-        if slot is Slot.MOBILE:
-            sms = method.smsSignInState or ""
         if slot is not None and method.phoneNumber:
             by_slot[slot] = read_directory_number(method.phoneNumber)
+            sms[slot] = word(SmsState, method.smsSignInState)
     return Phones(by_slot, sms)
+
+
+_Word = TypeVar("_Word", bound=StrEnum)
+
+
+def word(kind: type[_Word], text: str | None) -> _Word:
+    """The word of that kind; its `unknown` for what is missing or new, so that new words break nothing."""
+    try:
+        return kind(text or "unknown")
+    except ValueError:
+        return kind("unknown")
 
 
 _Shape = TypeVar("_Shape", bound=BaseModel)
 
 
-def read_row(shape: type[_Shape], body: bytes) -> _Shape:
-    """The answer in that shape. Raises DirectoryUnavailable, without a word of the answer."""
+def read_row(shape: type[_Shape], body: object) -> _Shape:
+    """The answer (bytes of JSON, or a parsed part of a batch) in that shape.
+
+    Raises DirectoryUnavailable, without a word of the answer.
+    """
     try:
-        return shape.model_validate_json(body)
+        return shape.model_validate_json(body) if isinstance(body, bytes) else shape.model_validate(body)
     except ValidationError:
         raise DirectoryUnavailable("Graph answered in a form we do not know") from None

@@ -28,17 +28,31 @@ class SettingsRefused(Refused):
 
 
 @dataclass(frozen=True, slots=True)
+class Identity:
+    """An app that signs in: with a secret, a certificate file, or (neither) as a managed identity."""
+
+    app_id: str
+    secret: SecretStr
+    certificate: Path | None
+
+    @property
+    def managed(self) -> bool:
+        return self.certificate is None and not self.secret.get_secret_value()
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything the bot is told from outside, checked. Ids: lower-case GUIDs. Addresses: no last slash.
 
+    identity: who talks to Teams; graph_identity: who talks to Graph, the same unless set apart.
     service_hosts: bare lower-case names. custom_login_host: MSAL must not ask Microsoft about the host.
     start_url: where conversations begin when none is stored, None when only a stored one helps (sandbox,
     China). data_keys: empty = the store makes a key file beside `database.sqlite_path`.
     """
 
-    app_id: str
+    identity: Identity
+    graph_identity: Identity
     tenant_id: str
-    app_password: SecretStr
     cloud: Cloud
     metadata_url: str
     token_issuer: str
@@ -56,6 +70,11 @@ class Settings:
     read_only: bool
     allow_loopback: bool
     log_level: str
+
+    @property
+    def app_id(self) -> str:
+        """Whom tokens from Teams must be made out to."""
+        return self.identity.app_id
 
     @property
     def tenants(self) -> frozenset[str]:
@@ -182,12 +201,6 @@ def _service(names: Names) -> Iterator[Problem]:
             "it is the same as PORT: figures would be public, if both could start",
             "Choose another port, or 0 to switch metrics off.",
         )
-    if names.graph_profile != "phone-only":
-        yield Problem(
-            "GRAPH_PROFILE",
-            f"this version does not enforce the known profile {names.graph_profile} yet",
-            "Use phone-only.",
-        )
     path = Path(names.policy_file)
     if not path.is_file() or not os.access(path, os.R_OK):
         yield Problem(
@@ -200,10 +213,12 @@ def _service(names: Names) -> Iterator[Problem]:
 def _settings(names: Names, asked: Asked, database: Database, keys: tuple[DataKey, ...]) -> Settings:
     cloud = asked.cloud
     hosts = frozenset(host.lower() for host in asked.service_hosts) or cloud.service_hosts
+    own = _identity(names.app_id, names.app_password, names.app_certificate_path)
+    graph = _identity(names.graph_app_id, names.graph_app_password, names.graph_app_certificate_path)
     return Settings(
-        app_id=object_id(names.app_id) or "",
+        identity=own,
+        graph_identity=graph if names.graph_app_id else own,
         tenant_id=object_id(names.app_tenant_id) or "",
-        app_password=names.app_password,
         cloud=cloud,
         metadata_url=_plain(asked.metadata_url) or cloud.metadata_url,
         token_issuer=asked.token_issuer or cloud.token_issuer,
@@ -222,6 +237,10 @@ def _settings(names: Names, asked: Asked, database: Database, keys: tuple[DataKe
         allow_loopback=names.allow_loopback,
         log_level=names.log_level,
     )
+
+
+def _identity(app_id: str, secret: SecretStr, certificate: str) -> Identity:
+    return Identity(object_id(app_id) or "", secret, Path(certificate) if certificate else None)
 
 
 def _plain(text: str) -> str:

@@ -9,6 +9,11 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.x509 import load_pem_x509_certificates
+
 from bot.domain.people import object_id
 from bot.settings.names import Names
 from bot.settings.problems import Problem, nearest
@@ -27,7 +32,7 @@ def problems(names: Names) -> Iterator[Problem]:
             "Leave it out, or give exactly the value of MicrosoftAppTenantId.",
         )
     yield from _app_type(names)
-    yield from _credential(names)
+    yield from _credentials(names)
 
 
 def guid(name: str, text: str) -> Iterator[Problem]:
@@ -42,17 +47,22 @@ def guid(name: str, text: str) -> Iterator[Problem]:
 def _app_type(names: Names) -> Iterator[Problem]:
     kind, name = names.app_type, "MicrosoftAppType"
     if kind == "UserAssignedMSI":
-        yield Problem(
-            name,
-            "managed identity comes with a later version; this one signs in by client secret",
-            "Register the bot as SingleTenant and give a client secret.",
-        )
-        if names.app_password.get_secret_value():
+        if names.allow_loopback:
             yield Problem(
-                "MicrosoftAppPassword",
-                "a managed identity has no password: they contradict each other",
-                "Remove the password or use SingleTenant.",
+                name,
+                "a managed identity gets real tokens, while ALLOW_LOOPBACK is on: a mixture",
+                "Use SingleTenant with the simulator's secret, or turn ALLOW_LOOPBACK off.",
             )
+        for other, given in (
+            ("MicrosoftAppPassword", names.app_password.get_secret_value()),
+            ("MicrosoftAppCertificatePath", names.app_certificate_path),
+        ):
+            if given:
+                yield Problem(
+                    other,
+                    "a managed identity has no credential: they contradict each other",
+                    "Remove it or use SingleTenant.",
+                )
     elif kind == "MultiTenant":
         yield Problem(name, "MultiTenant would take tokens made out by any directory", "Use SingleTenant.")
     elif kind != "SingleTenant":
@@ -63,29 +73,70 @@ def _app_type(names: Names) -> Iterator[Problem]:
         )
 
 
-def _credential(names: Names) -> Iterator[Problem]:
-    password, certificate = names.app_password.get_secret_value(), names.app_certificate_path
-    make = "Make a client secret under “Certificates & secrets” and copy its value."
-    if certificate:
-        name = "MicrosoftAppCertificatePath"
-        yield Problem(
-            name,
-            "sign-in by certificate comes with a later version; this one takes a client secret",
-            "Remove it and set MicrosoftAppPassword.",
+def _credentials(names: Names) -> Iterator[Problem]:
+    managed = names.app_type == "UserAssignedMSI"
+    if not managed:
+        yield from _credential(
+            ("MicrosoftAppPassword", names.app_password.get_secret_value()),
+            ("MicrosoftAppCertificatePath", names.app_certificate_path),
+            needed=True,
         )
-        if not os.access(certificate, os.R_OK) or not Path(certificate).is_file():
-            yield Problem(name, "the file cannot be read", "Check the path and its rights.")
+    password, certificate = names.graph_app_password.get_secret_value(), names.graph_app_certificate_path
+    if names.graph_app_id:
+        yield from guid("GRAPH_APP_ID", names.graph_app_id)
+        yield from _credential(
+            ("GRAPH_APP_PASSWORD", password),
+            ("GRAPH_APP_CERTIFICATE_PATH", certificate),
+            needed=not managed,
+        )
+    elif password or certificate:
+        yield Problem(
+            "GRAPH_APP_ID",
+            "it is missing, while there is a credential for it",
+            "Set it, or remove GRAPH_APP_PASSWORD and GRAPH_APP_CERTIFICATE_PATH.",
+        )
+
+
+def _credential(secret: tuple[str, str], file: tuple[str, str], *, needed: bool) -> Iterator[Problem]:
+    """Exactly one of the two, and one that can work."""
+    (name, password), (path_name, path) = secret, file
+    make = "Make a client secret under “Certificates & secrets” and copy its value."
+    if path:
+        yield from _certificate(path_name, Path(path))
         if password:
             yield Problem(
-                name,
+                path_name,
                 "certificate and password are both set: nobody could tell which is used",
-                "Keep one of the two; in this version MicrosoftAppPassword.",
+                "Keep one of the two, the certificate if you can.",
             )
-    if not password and not certificate and names.app_type != "UserAssignedMSI":
-        yield Problem(
-            "MicrosoftAppPassword", "it is missing, and without a credential there is no sign-in", make
-        )
-    elif password and object_id(password):
-        yield Problem("MicrosoftAppPassword", "it is a GUID: that is the secret's ID, not its value", make)
+    elif not password:
+        if needed:
+            yield Problem(name, "it is missing, and without a credential there is no sign-in", make)
+    elif object_id(password):
+        yield Problem(name, "it is a GUID: that is the secret's ID, not its value", make)
     elif password != password.strip():
-        yield Problem("MicrosoftAppPassword", "it begins or ends with a blank: not copied exactly", make)
+        yield Problem(name, "it begins or ends with a blank: not copied exactly", make)
+
+
+def _certificate(name: str, path: Path) -> Iterator[Problem]:
+    """Complaints about the PEM file; its content is never shown."""
+    mend = "One PEM file: the private key without a password, its certificate, then the chain."
+    if not path.is_file() or not os.access(path, os.R_OK):
+        yield Problem(name, "the file cannot be read", "Check the path and its rights.")
+        return
+    pem = path.read_bytes()
+    try:
+        key = load_pem_private_key(pem[_key_at(pem) :], None)
+        certificates = load_pem_x509_certificates(pem)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        yield Problem(name, "it holds no private key with a certificate that I can read", mend)
+        return
+    if not isinstance(key, RSAPrivateKey):
+        yield Problem(name, "its key is not an RSA key, and Entra takes no other", mend)
+    elif certificates[0].public_key() != key.public_key():
+        yield Problem(name, "its first certificate is not the one of its key", mend)
+
+
+def _key_at(pem: bytes) -> int:
+    """Where the block with the private key begins. Raises ValueError when there is none."""
+    return pem.rindex(b"-----BEGIN", 0, pem.index(b"PRIVATE KEY-----") + 1)

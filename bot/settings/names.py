@@ -37,7 +37,8 @@ class Names(BaseSettings):
     )
     app_type: str = _setting(
         "SingleTenant",
-        "How the bot is registered: SingleTenant (UserAssignedMSI is a known name, not in this version).",
+        "How the bot is registered: SingleTenant (secret or certificate) or UserAssignedMSI (a managed "
+        "identity of Azure, named by MicrosoftAppId; no credential to keep).",
         "MultiTenant, or a misspelt type that falls back to it, would let every tenant's tokens in.",
         "MicrosoftAppType",
     )
@@ -49,9 +50,27 @@ class Names(BaseSettings):
     )
     app_certificate_path: str = _setting(
         "",
-        "PEM file with key and certificate chain, for sign-in without a secret. Not in this version.",
+        "PEM file with the private key, its certificate, then the chain: sign-in without a secret. Read "
+        "again for each token, so a renewed file counts without a restart.",
         "Two credentials at once would hide which one is in use; that is refused.",
         "MicrosoftAppCertificatePath",
+    )
+    graph_app_id: str = _setting(
+        "",
+        "Application (client) ID of an app of its own for Microsoft Graph, so that the identity which talks "
+        "to Teams holds no permission on people's phones. Default: MicrosoftAppId does both.",
+        "None: a second identity is the safer side.",
+    )
+    graph_app_password: SecretStr = _setting(
+        SecretStr(""),
+        "Client secret of GRAPH_APP_ID.",
+        "Whoever holds it can change phones: keep it out of files that are shared.",
+    )
+    graph_app_certificate_path: str = _setting(
+        "",
+        "PEM file (key, certificate, chain) of GRAPH_APP_ID. With GRAPH_APP_ID and neither this nor a "
+        "password that app is a managed identity, where MicrosoftAppType is UserAssignedMSI.",
+        "Two credentials at once would hide which one is in use; that is refused.",
     )
     allowed_tenants: str = _setting(
         "",
@@ -126,8 +145,8 @@ class Names(BaseSettings):
     )
     graph_profile: Literal["phone-only", "default-guard"] = _setting(
         "phone-only",
-        "Which Graph permissions the bot uses. phone-only cannot see or restore the default sign-in method; "
-        "default-guard is a known name, not in this version.",
+        "Which Graph permissions the bot uses (docs/permissions.md). phone-only cannot see or restore the "
+        "default sign-in method; default-guard can, and holds more power.",
         "A profile beyond what was granted would promise what it cannot keep.",
     )
     read_only: bool = _setting(

@@ -1,7 +1,7 @@
-"""The three reference pages of docs/, written from what the program really knows.
+"""The four reference pages of docs/, written from what the program really knows.
 
-Knows how a page looks. Must not know any fact of its own: settings, reasons and commands come from where
-they are defined, so that a page cannot say anything else.
+Knows how a page looks. Must not know any fact of its own: settings, reasons, commands and permissions
+come from where they are defined, so that a page cannot say anything else.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from string import Formatter
 from pydantic import SecretStr
 
 from bot.domain.command_docs import COMMANDS
+from bot.domain.permissions import PROFILES, TABLE, Permission
 from bot.domain.reason import FAMILIES
 from bot.domain.reasons import every
 from bot.settings.names import Names
@@ -68,7 +69,7 @@ def _default(value: object) -> str:
 def reasons_page() -> str:
     """docs/reasons.md, from the registered reasons."""
     lines = [
-        f"{_HEAD}<!-- Source: bot/domain/reasons.py -->",
+        f"{_HEAD}<!-- Source: bot/domain/reasons.py, bot/domain/directory_reasons.py -->",
         "# Every “no” of Ringfence",
         "",
         "Each refusal card shows its code; `explain CODE` says the same as this page. "
@@ -88,6 +89,7 @@ def reasons_page() -> str:
                     "",
                     f"For: {reason.audience}. Worth trying later: {'yes' if reason.retryable else 'no'}.",
                 ]
+                lines += ["", f"More: <{reason.link}>"] if reason.link else []
     return "\n".join(lines) + "\n"
 
 
@@ -118,6 +120,47 @@ def commands_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def permissions_page() -> str:
+    """docs/permissions.md, from the table of permissions."""
+    lines = [
+        f"{_HEAD}<!-- Source: bot/domain/permissions.py -->",
+        "# Permissions in Microsoft Graph",
+        "",
+        "Application permissions with admin consent, for the app named in `GRAPH_APP_ID` or, without that, "
+        "in `MicrosoftAppId`. Grant those of your `GRAPH_PROFILE` and no others. The least that the bot "
+        "works with is marked **needed**; each of the others adds what its line says.",
+        "",
+        "> **Tier 0.** Whoever holds a permission marked so can add a phone to any account, a Global "
+        "Administrator's too, and so take the tenant over: an app's permission carries no check of the "
+        "target's roles (only this bot's own rules do that). Keep the credential of this app as you keep a "
+        "Global Administrator's: a managed identity or a certificate, a host of its own, few owners of the "
+        "app registration, alerts on new credentials. `GRAPH_APP_ID` keeps these permissions away from the "
+        "identity that talks to Teams.",
+    ]
+    for profile in PROFILES:
+        lines += ["", f"## GRAPH_PROFILE={profile}", ""]
+        mine = [each for each in TABLE if profile in each.profiles]
+        lines += [f"- `{each.name}`{_marks(each)}" for each in mine]
+    lines += ["", "## Each permission"]
+    for each in TABLE:
+        lines += [
+            "",
+            f"### `{each.name}`",
+            "",
+            f"{each.why}{_marks(each)}",
+            "",
+            f"- Id: {f'`{each.app_role}`' if each.app_role else 'look it up by name'}",
+            f"- Profiles: {', '.join(each.profiles)}",
+            *(f"- Call: `{call}`" for call in each.calls),
+            f"- Without it: {each.without}",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _marks(permission: Permission) -> str:
+    return (" (**needed**)" if permission.needed else "") + (" (**tier 0**)" if permission.tier_zero else "")
+
+
 def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
 
@@ -126,6 +169,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "settings.md": settings_page,
     "reasons.md": reasons_page,
     "commands.md": commands_page,
+    "permissions.md": permissions_page,
 }
 
 

@@ -98,7 +98,14 @@ class Numbers(Table):
     countries: list[Country] = []
     mobile_line_types: list[LineType] = ["mobile", "fixed_line_or_mobile"]
     office_line_types: list[LineType] = ["fixed_line", "fixed_line_or_mobile", "mobile", "voip", "uan"]
-    shared_number_max: Any = LATER
+    shared_number_max: Annotated[int, Field(ge=0, le=10_000)] = 1
+
+
+class Index(Table):
+    """`scan` is the switch: while it is false nobody is read who is not asked about."""
+
+    scan: bool = False
+    people_per_minute: Annotated[int, Field(ge=1, le=60_000)] = 600
 
 
 class Targets(Table):
@@ -125,6 +132,7 @@ class PolicyTables(Table):
     verification: Verification = Verification()
     limits: Limits = Limits()
     numbers: Numbers = Numbers()
+    index: Index = Index()
     targets: Targets = Targets()
     protected: Protected = Protected()
     identity: Identity = Identity()

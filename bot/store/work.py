@@ -101,3 +101,17 @@ def release(connection: Connection, worker: str | None) -> None:
     for table in (t.changes, t.outbox):
         held = table.c.lease_owner != "" if worker is None else table.c.lease_owner == worker
         connection.execute(sa.update(table).where(held).values(_FREE))
+
+
+def lane_pauses(connection: Connection) -> dict[str, datetime]:
+    """Lane -> the time it may go on."""
+    return {row.lane: row.until for row in connection.execute(sa.select(t.lane_pauses))}
+
+
+def keep_lane_pause(connection: Connection, lane: str, until: datetime) -> None:
+    """The later of two pauses counts, whoever writes last."""
+    if t.insert_new(connection, t.lane_pauses, {"lane": lane, "until": until}):
+        return
+    p = t.lane_pauses.c
+    earlier = sa.and_(p.lane == lane, p.until < until)
+    connection.execute(sa.update(t.lane_pauses).where(earlier).values(until=until))

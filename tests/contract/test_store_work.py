@@ -141,3 +141,15 @@ async def test_the_next_due_time_looks_at_both_and_at_leases(store: SqlStore) ->
     assert done is not None
     await moved(store, done, S.EXPIRED, due_at=None)
     assert await store.next_due() is None
+
+
+async def test_pauses_are_kept_and_only_ever_grow(place: Place) -> None:
+    """What the directory asked for is still known after a restart; an earlier end shortens nothing."""
+    async with place.opened() as store:
+        await store.keep_lane_pause("tenant/reads", START + 2 * MINUTE)
+        await store.keep_lane_pause("tenant/reads", START + MINUTE)
+        await store.keep_lane_pause("tenant/writes", START)
+        await store.keep_lane_pause("tenant/writes", START + MINUTE)
+    async with place.opened() as again:
+        kept = await again.lane_pauses()
+    assert kept == {"tenant/reads": START + 2 * MINUTE, "tenant/writes": START + MINUTE}

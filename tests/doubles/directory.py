@@ -6,7 +6,7 @@ no clock and no Graph answers; must not grow rules of the workflow.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
@@ -14,18 +14,22 @@ from enum import StrEnum
 from bot.domain import reasons
 from bot.domain.change import Operation, OpKind
 from bot.domain.command import Who, WhoKind
+from bot.domain.methods import SmsState
+from bot.domain.numbers import PeoplePage
 from bot.domain.people import Person, Phones, Protection, ProtectionRules, object_id
 from bot.domain.phone import PhoneNumber, Slot
 from bot.domain.reason import Refusal
-from bot.ports import DirectoryRefused, DirectoryUnavailable, DirectoryUncertain, Receipt
+from bot.ports import DirectoryRefused, DirectoryUnavailable, DirectoryUncertain, Receipt, Unread
+from tests.doubles.directory_signin import SigningIn
 
 GLOBAL_ADMINISTRATOR = "62e90394-69f5-4237-9190-012177145e10"
 DIRECTORY_READERS = "88d8e3e3-8f55-4a1e-953a-9b9898b8876b"
+_WRITES = ("write", "set_default", "sms_sign_in")
 ROLE_TITLES = {GLOBAL_ADMINISTRATOR: "Global Administrator", DIRECTORY_READERS: "Directory Readers"}
 
 
 class Fault(StrEnum):
-    """What happens to one call. The two UNCERTAIN kinds are for `write` only."""
+    """What happens to one call. The two UNCERTAIN kinds and REFUSED are for writes only."""
 
     UNAVAILABLE = "nothing sent, nothing done"
     UNCERTAIN_BEFORE = "no answer, and the effect never happened"
@@ -47,7 +51,10 @@ class Effect:
 
 @dataclass(slots=True)
 class Group:
-    """A group. members and owners are object ids of people, nested of groups; roles are template ids."""
+    """A group. members and owners are object ids of people, nested of groups; roles are template ids.
+
+    may_join and may_own: people who may become one through PIM for groups.
+    """
 
     id: str
     name: str = "A group"
@@ -57,6 +64,8 @@ class Group:
     role_assignable: bool = False
     roles: set[str] = field(default_factory=set)
     eligible: set[str] = field(default_factory=set)
+    may_join: set[str] = field(default_factory=set)
+    may_own: set[str] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -70,7 +79,7 @@ class _Planned:
     saved_anyway: bool
 
 
-class FakeDirectory:
+class FakeDirectory(SigningIn):
     """Fill the public dictionaries by hand; everything may be changed between calls.
 
     people phones managers aliases roles eligible facts are keyed by object id, groups by group id. aliases:
@@ -81,6 +90,7 @@ class FakeDirectory:
     """
 
     def __init__(self, *people: Person) -> None:
+        super().__init__()
         self.people: dict[str, Person] = {person.oid: person for person in people}
         self.phones_of: dict[str, dict[Slot, PhoneNumber]] = {}
         self.managers: dict[str, str] = {}
@@ -151,8 +161,29 @@ class FakeDirectory:
             shown, left = self._stale[oid]
             if left > 0:
                 self._stale[oid] = (shown, left - 1)
-                return Phones(dict(shown))
-        return Phones(dict(self.phones_of.get(oid, {})))
+                return self._shown(oid, shown)
+        return self._shown(oid, self.phones_of.get(oid, {}))
+
+    async def phones_of_many(self, oids: Sequence[str]) -> AsyncIterator[tuple[str, Phones | Unread]]:
+        await self._enter("phones_of_many")
+        for oid in dict.fromkeys(_guid(each) for each in oids):
+            if oid in self.people:
+                yield oid, self._shown(oid, self.phones_of.get(oid, {}))
+            else:
+                yield oid, Unread("the account is not there", gone=True)
+
+    async def people_page(self, cursor: str, limit: int) -> PeoplePage | None:
+        """The cursor is a count; one beyond the people there are is not known any more."""
+        await self._enter("people_page")
+        begin, everybody = int(cursor or "0"), list(self.people)
+        if begin and begin >= len(everybody):
+            return None
+        rest = str(begin + limit) if begin + limit < len(everybody) else ""
+        return PeoplePage(tuple(everybody[begin : begin + limit]), rest, len(everybody) if not begin else None)
+
+    def _shown(self, oid: str, phones: dict[Slot, PhoneNumber]) -> Phones:
+        states = {s: self.sms_state(oid) if s is Slot.MOBILE else SmsState.NOT_SUPPORTED for s in phones}
+        return Phones(dict(phones), states)
 
     async def member_of(self, oid: str, groups: frozenset[str]) -> frozenset[str]:
         await self._enter("member_of")
@@ -169,6 +200,10 @@ class FakeDirectory:
         found = {each: self.groups.get(_guid(each)) for each in groups}
         return frozenset(each for each, group in found.items() if group is None or not group.role_assignable)
 
+    async def group_names(self, groups: frozenset[str]) -> dict[str, str]:
+        await self._enter("group_names")
+        return {each: self.groups[each].name for each in groups if each in self.groups}
+
     async def protection(self, oid: str, rules: ProtectionRules, own_groups: frozenset[str]) -> Protection:
         await self._enter("protection")
         return Protection(tuple(self._facts(self._known(oid), rules, own_groups)))
@@ -177,15 +212,30 @@ class FakeDirectory:
         self, target_oid: str, op: Operation, number: PhoneNumber | None, call_id: str
     ) -> Receipt:
         target_oid = _guid(target_oid)
-        fault = await self._enter("write")
+        lost = await self.send("write", call_id)
+        self._write(target_oid, op, number, call_id)
+        return self.receipt(call_id, lost)
+
+    # --- for the other half ---------------------------------------------------------------------------
+    async def send(self, call: str, call_id: str) -> bool:
+        fault = await self._enter(call)
         if fault is not None and fault.fault is Fault.REFUSED:
             denied = reasons.DIRECTORY_DENIED.refuse(code="accessDenied", request_id=call_id)
             refusal = fault.refusal or denied
             raise DirectoryRefused(refusal, call_id, saved_anyway=fault.saved_anyway)
         if fault is not None and fault.fault is Fault.UNCERTAIN_BEFORE:
             raise DirectoryUncertain("the connection broke", call_id)
-        self._write(target_oid, op, number, call_id)
-        if fault is not None:
+        return fault is not None
+
+    async def enter_read(self, call: str, oid: str = "") -> str:
+        await self._enter(call)
+        return self._known(oid) if oid else ""
+
+    def groups_with(self, oid: str) -> frozenset[str]:
+        return frozenset(self._groups_of(oid))
+
+    def receipt(self, call_id: str, lost: bool) -> Receipt:
+        if lost:
             raise DirectoryUncertain("the connection broke", call_id)
         return Receipt(f"fake-{call_id}")
 
@@ -202,7 +252,7 @@ class FakeDirectory:
                 planned.skip -= 1
                 continue
             planned.times -= 1
-            if planned.fault is Fault.UNAVAILABLE or call != "write":
+            if planned.fault is Fault.UNAVAILABLE or call not in _WRITES:
                 raise DirectoryUnavailable("out of reach", planned.retry_after)
             return planned
         return None
@@ -257,18 +307,26 @@ class FakeDirectory:
                 yield f"owns the role-assignable group {group.name}"
             if gid in rules.groups and gid in mine:
                 yield f"is in the protected group {group.name}"
+            if group.role_assignable and oid in group.may_join and gid not in own_groups:
+                yield f"may join the role-assignable group {group.name} (PIM for groups)"
+            if group.role_assignable and oid in group.may_own:
+                yield f"may own the role-assignable group {group.name} (PIM for groups)"
         yield from self.facts.get(oid, ())
 
     def _write(self, oid: str, op: Operation, number: PhoneNumber | None, call_id: str) -> None:
+        if op.kind not in (OpKind.SET, OpKind.REMOVE):
+            raise ValueError("a phone is set or removed; the rest has calls of its own")
         if (op.kind is OpKind.SET) != (number is not None):
             raise ValueError("a number belongs to `set` and to nothing else")
         self._judge(oid, op, call_id)
         earlier = dict(self.phones_of.get(oid, {}))
-        clash = number is not None and any(number.same_as(taken) for taken in self.sign_in_numbers)
+        clash = number is not None and self.clashes(number)
         if not clash or self.not_unique_saves:
             self.set_phone(oid, op.slot, number)
             self.effects.append(Effect(call_id, oid, op.kind, op.slot, earlier.get(op.slot), number))
             self._stale[oid] = (earlier, self._stale_reads)
+            if number is not None:
+                self.phone_was_set(oid, op.slot, number, clash=clash)
         if clash:
             refusal = reasons.DIRECTORY_NOT_UNIQUE.refuse(request_id=call_id)
             raise DirectoryRefused(refusal, call_id, saved_anyway=True)
@@ -278,9 +336,11 @@ class FakeDirectory:
         if op.kind is OpKind.SET and oid not in self.people:
             raise DirectoryUnavailable("the account is not there")
         if oid not in self.people:
-            raise DirectoryRefused(reasons.DIRECTORY_GONE.refuse(request_id=call_id), call_id)
+            raise DirectoryRefused(reasons.DIRECTORY_GONE.refuse(code="404", request_id=call_id), call_id)
         if self.people[oid].restricted_unit:
-            raise DirectoryRefused(reasons.DIRECTORY_RESTRICTED_UNIT.refuse(request_id=call_id), call_id)
+            raise DirectoryRefused(
+                reasons.DIRECTORY_RESTRICTED_UNIT.refuse(code="403", request_id=call_id), call_id
+            )
         have = self.phones_of.get(oid, {})
         needs_mobile = op.kind is OpKind.SET and op.slot is Slot.ALTERNATE and Slot.MOBILE not in have
         alternate_left = op.kind is OpKind.REMOVE and op.slot is Slot.MOBILE and Slot.ALTERNATE in have
@@ -290,7 +350,9 @@ class FakeDirectory:
         if op.kind is OpKind.REMOVE and op.slot not in have:
             raise DirectoryUncertain("the method to remove is not there", call_id)
         if op.kind is OpKind.REMOVE and self.defaults.get(oid) is op.slot and len(have) > 1:
-            raise DirectoryRefused(reasons.DIRECTORY_DEFAULT.refuse(request_id=call_id), call_id)
+            raise DirectoryRefused(
+                reasons.DIRECTORY_DEFAULT.refuse(code="badRequest", request_id=call_id), call_id
+            )
 
 
 def _guid(text: str) -> str:

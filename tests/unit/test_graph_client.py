@@ -113,6 +113,13 @@ def listed(*items: Any, link: str | None = None) -> httpx.Response:
     return ok({"value": list(items), **({"@odata.nextLink": link} if link else {})})
 
 
+def batched(request: httpx.Request, by: Callable[[str], tuple[int, Any]]) -> httpx.Response:
+    """The answer to a batch, item by item, in reverse as Graph may."""
+    asked = json.loads(request.content)["requests"]
+    answers = [(each["id"], *by(each["url"])) for each in asked]
+    return ok({"responses": [{"id": i, "status": status, "body": body} for i, status, body in answers[::-1]]})
+
+
 async def caught(kind: type[Exception], work: Awaitable[object]) -> Any:
     with pytest.raises(kind) as info:
         await work
@@ -300,6 +307,8 @@ async def test_a_custom_role_of_one_of_our_groups_protects_its_members() -> None
             return listed({"id": GROUP, "displayName": "Ours", "isAssignableToRole": True})
         if request.url.path.endswith("roleAssignments") and GROUP in request.url.params["$filter"]:
             return listed({"principalId": GROUP, "roleDefinitionId": custom})
+        if request.url.path.endswith("/$batch"):
+            return batched(request, lambda url: (200, {"value": []}))
         return ok(ALICE) if request.url.path == f"/v1.0/users/{OID}" else listed()
 
     found = await Bench(by=by).directory.protection(OID, ProtectionRules(), frozenset({GROUP.upper()}))
@@ -353,7 +362,7 @@ async def test_one_write_is_one_request_and_its_answer_is_told_truly(
     """Not sent, uncertain or refused, by what the answer proves; never a second request."""
     bench = Bench(answer)
     error = await caught(raised, bench.directory.write(OID, REMOVE, None, "call-1"))
-    assert bench.verbs == ["DELETE"]
+    assert [verb for verb in bench.verbs if verb != "GET"] == ["DELETE"]
     assert "2065550110" not in repr(error)
 
 

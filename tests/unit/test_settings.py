@@ -5,9 +5,15 @@ from __future__ import annotations
 import base64
 import pickle
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from bot.settings.clouds import CLOUDS
 from bot.settings.environment import Settings, SettingsRefused, load_settings
@@ -60,19 +66,29 @@ REFUSED: list[tuple[str, Mapping[str, str], dict[str, str | None], set[str]]] = 
     ("misspelt type", GOOD, {"MicrosoftAppType": "SingelTenant"}, {"MicrosoftAppType"}),
     ("type in other case", GOOD, {"MicrosoftAppType": "singletenant"}, {"MicrosoftAppType"}),
     (
-        "managed identity",
+        "managed identity with password",
         GOOD,
+        {"MicrosoftAppType": "UserAssignedMSI"},
+        {"MicrosoftAppPassword"},
+    ),
+    (
+        "managed identity with certificate",
+        GOOD,
+        {
+            "MicrosoftAppType": "UserAssignedMSI",
+            "MicrosoftAppPassword": None,
+            "MicrosoftAppCertificatePath": "/x",
+        },
+        {"MicrosoftAppCertificatePath"},
+    ),
+    (
+        "managed identity in the sandbox",
+        LOCAL,
         {"MicrosoftAppType": "UserAssignedMSI", "MicrosoftAppPassword": None},
         {"MicrosoftAppType"},
     ),
     (
-        "managed identity with password",
-        GOOD,
-        {"MicrosoftAppType": "UserAssignedMSI"},
-        {"MicrosoftAppType", "MicrosoftAppPassword"},
-    ),
-    (
-        "certificate",
+        "certificate that is none",
         GOOD,
         {"MicrosoftAppCertificatePath": __file__, "MicrosoftAppPassword": None},
         {"MicrosoftAppCertificatePath"},
@@ -88,6 +104,15 @@ REFUSED: list[tuple[str, Mapping[str, str], dict[str, str | None], set[str]]] = 
         GOOD,
         {"MicrosoftAppCertificatePath": "/nowhere/key.pem", "MicrosoftAppPassword": None},
         {"MicrosoftAppCertificatePath"},
+    ),
+    ("Graph app without credential", GOOD, {"GRAPH_APP_ID": TENANT}, {"GRAPH_APP_PASSWORD"}),
+    ("Graph app id no GUID", GOOD, {"GRAPH_APP_ID": "x", "GRAPH_APP_PASSWORD": "y"}, {"GRAPH_APP_ID"}),
+    ("Graph credential without app", GOOD, {"GRAPH_APP_PASSWORD": "y"}, {"GRAPH_APP_ID"}),
+    (
+        "Graph app with two credentials",
+        GOOD,
+        {"GRAPH_APP_ID": TENANT, "GRAPH_APP_PASSWORD": "y", "GRAPH_APP_CERTIFICATE_PATH": __file__},
+        {"GRAPH_APP_CERTIFICATE_PATH"},
     ),
     ("another tenant allowed", GOOD, {"ALLOWED_TENANTS": APP}, {"ALLOWED_TENANTS"}),
     ("two tenants allowed", GOOD, {"ALLOWED_TENANTS": f"{TENANT},{APP}"}, {"ALLOWED_TENANTS"}),
@@ -206,7 +231,6 @@ REFUSED: list[tuple[str, Mapping[str, str], dict[str, str | None], set[str]]] = 
     ("port is a word", GOOD, {"PORT": "http"}, {"PORT"}),
     ("metrics on the same port", GOOD, {"METRICS_PORT": "3978"}, {"METRICS_PORT"}),
     ("negative metrics port", GOOD, {"METRICS_PORT": "-1"}, {"METRICS_PORT"}),
-    ("profile of later", GOOD, {"GRAPH_PROFILE": "default-guard"}, {"GRAPH_PROFILE"}),
     ("profile unknown", GOOD, {"GRAPH_PROFILE": "all"}, {"GRAPH_PROFILE"}),
     ("log level unknown", GOOD, {"LOG_LEVEL": "TRACE"}, {"LOG_LEVEL"}),
     ("read-only neither yes nor no", GOOD, {"READ_ONLY": "maybe"}, {"READ_ONLY"}),
@@ -261,6 +285,49 @@ def test_a_sandbox_is_all_on_this_machine(policy: Path) -> None:
     assert settings.refuse_forwarded
     assert settings.custom_login_host
     assert settings.start_url is None
+
+
+def _pem(folder: Path, *, other_key: bool = False) -> Path:
+    key, signer = (rsa.generate_private_key(65537, 2048) for _ in range(2))
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "ringfence")])
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).serial_number(1)
+    builder = builder.not_valid_before(start).not_valid_after(start + timedelta(days=9))
+    certificate = builder.public_key((signer if other_key else key).public_key()).sign(signer, SHA256())
+    file = folder / "app.pem"
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    file.write_bytes(private + certificate.public_bytes(Encoding.PEM))
+    return file
+
+
+def test_a_certificate_is_checked_at_the_start(policy: Path, tmp_path: Path) -> None:
+    """A key with its certificate is taken; a certificate of another key is refused, and nothing is shown."""
+    changes = {"MicrosoftAppPassword": None, "MicrosoftAppCertificatePath": str(_pem(tmp_path))}
+    settings = load(policy, changes)
+    assert settings.identity.certificate == tmp_path / "app.pem"
+    assert not settings.identity.managed
+    _pem(tmp_path, other_key=True)
+    with pytest.raises(SettingsRefused, match="not the one of its key") as refused:
+        load(policy, changes)
+    assert "BEGIN" not in str(refused.value)
+
+
+def test_graph_may_have_an_identity_of_its_own(policy: Path) -> None:
+    """Set apart, the app that talks to Teams is not the one with power over phones; else one does both."""
+    assert load(policy, {}).graph_identity == load(policy, {}).identity
+    apart = load(policy, {"GRAPH_APP_ID": TENANT, "GRAPH_APP_PASSWORD": "another-secret"})
+    assert (apart.app_id, apart.graph_identity.app_id) == (APP, TENANT)
+    assert apart.graph_identity.secret.get_secret_value() == "another-secret"
+    assert "another-secret" not in repr(apart)
+
+
+def test_a_managed_identity_needs_no_credential(policy: Path) -> None:
+    """Its id is enough, also for a second one that talks to Graph; both profiles are accepted."""
+    managed = {"MicrosoftAppType": "UserAssignedMSI", "MicrosoftAppPassword": None}
+    settings = load(policy, {**managed, "GRAPH_APP_ID": TENANT, "GRAPH_PROFILE": "default-guard"})
+    assert settings.identity.managed
+    assert settings.graph_identity.managed
+    assert settings.graph_profile == "default-guard"
 
 
 @pytest.mark.parametrize("name", sorted(CLOUDS))
@@ -329,7 +396,7 @@ def test_the_environment_wins_over_the_env_file(tmp_path: Path, policy: Path) ->
     )
     settings = load_settings({"PORT": "4001", "LOG_LEVEL": ""}, file)
     assert (settings.port, settings.log_level, settings.cloud.name) == (4001, "DEBUG", "global")
-    assert settings.app_password.get_secret_value() == "a${HOME}b#c"
+    assert settings.identity.secret.get_secret_value() == "a${HOME}b#c"
 
 
 def test_the_example_is_complete(policy: Path) -> None:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import ipaddress
 import json
 import ssl
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
+import jwt
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -22,7 +24,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 from fake_channel import APP, TENANT, HandClock, private_key
 
-from bot.tokens import EntraTokens, TokenUnavailable
+from bot.tokens import Certificate, EntraTokens, ManagedIdentity, Secret, TokenUnavailable
 
 SCOPE = "https://graph.example/.default"
 SECRET = "very-secret-value"
@@ -128,7 +130,7 @@ async def _login(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
 
 
 def _tokens(host: LoginHost, clock: HandClock) -> EntraTokens:
-    return EntraTokens(APP, TENANT, host.root, SECRET, custom_host=True, clock=clock)
+    return EntraTokens(APP, TENANT, host.root, Secret(SECRET), custom_host=True, clock=clock)
 
 
 async def test_a_token_is_used_until_five_minutes_before_its_end(
@@ -218,7 +220,140 @@ async def test_a_login_outage_is_survived_while_the_old_token_lasts(
 async def test_an_unreachable_login_host_is_named_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No answer at all is TokenUnavailable too, and it recovers without a restart."""
     async with _login(tmp_path, monkeypatch) as host:
-        tokens = EntraTokens(APP, TENANT, "https://127.0.0.1:1/", SECRET, custom_host=True, clock=HandClock())
+        tokens = EntraTokens(
+            APP, TENANT, "https://127.0.0.1:1/", Secret(SECRET), custom_host=True, clock=HandClock()
+        )
         with pytest.raises(TokenUnavailable, match="unreachable"):
             await tokens.get(SCOPE)
         assert host.asked == []
+
+
+# --- other credentials ------------------------------------------------------------------------------------
+def _pem(folder: Path) -> Path:
+    """Key and certificate in one file, as it is configured."""
+    certificate, key = _certificate(folder)
+    file = folder / "app.pem"
+    file.write_text(Path(key).read_text() + Path(certificate).read_text())
+    return file
+
+
+async def test_a_certificate_signs_instead_of_a_secret(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Entra gets a signed assertion with the certificate and its SHA-256 thumbprint, and no secret at all."""
+    async with _login(tmp_path, monkeypatch) as host:
+        file = _pem(tmp_path)
+        tokens = EntraTokens(APP, TENANT, host.root, Certificate(file), custom_host=True, clock=HandClock())
+        assert await tokens.get(SCOPE) == "token-1"
+        form = host.asked[0]
+        assert "client_secret" not in form
+        head = jwt.get_unverified_header(form["client_assertion"])
+        leaf = x509.load_pem_x509_certificate(file.read_bytes())
+        thumbprint = base64.urlsafe_b64encode(leaf.fingerprint(SHA256())).decode().rstrip("=")
+        assert head["x5t#S256"].rstrip("=") == thumbprint
+        assert base64.b64decode(head["x5c"][0]) == leaf.public_bytes(Encoding.DER)
+        claims = jwt.decode(
+            form["client_assertion"],
+            leaf.public_key(),
+            algorithms=[head["alg"]],
+            options={"verify_aud": False},
+        )
+        assert claims["iss"] == claims["sub"] == APP
+
+
+async def test_a_renewed_certificate_counts_without_a_restart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file is read for each token; while it is unusable there is none, and its content stays in it."""
+    async with _login(tmp_path, monkeypatch) as host:
+        file = _pem(tmp_path)
+        good = file.read_text()
+        clock = HandClock()
+        tokens = EntraTokens(APP, TENANT, host.root, Certificate(file), custom_host=True, clock=clock)
+        assert await tokens.get(SCOPE) == "token-1"
+        file.write_text("half a file")
+        with pytest.raises(TokenUnavailable) as caught:
+            await tokens.refresh(SCOPE)
+        assert caught.value.code == "credential"
+        assert "half a file" not in repr(caught.value)
+        file.write_text(good + "# renewed\n")
+        assert await tokens.refresh(SCOPE) == "token-2"
+
+
+class Machine:
+    """The endpoints for managed identities: App Service (/msi) and virtual machines (/metadata/...)."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, dict[str, str], dict[str, str]]] = []
+        self.answer: tuple[int, dict[str, Any]] | None = None
+        machine = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                path, _, query = self.path.partition("?")
+                values = {name: found[0] for name, found in parse_qs(query).items()}
+                machine.asked.append((path, values, {k.lower(): v for k, v in self.headers.items()}))
+                number = len(machine.asked)
+                ends = str(int(datetime.now(UTC).timestamp()) + 86400)
+                token = {"access_token": f"machine-{number}", "expires_on": ends, "expires_in": "86400"}
+                status, body = machine.answer or (200, token | {"token_type": "Bearer"})
+                raw = json.dumps(body).encode()
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(raw)))
+                self.end_headers()
+                self.wfile.write(raw)
+
+            def log_message(self, format: str, *args: Any) -> None:
+                return None
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True)
+        self.thread.start()
+        self.root = f"http://127.0.0.1:{self.server.server_address[1]}"
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join(5)
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
+    for name in ("IDENTITY_ENDPOINT", "IDENTITY_HEADER", "MSI_ENDPOINT", "IMDS_ENDPOINT"):
+        monkeypatch.delenv(name, raising=False)
+    made = Machine()
+    yield made
+    made.close()
+
+
+def _managed(clock: HandClock) -> EntraTokens:
+    return EntraTokens(APP, TENANT, "https://127.0.0.1:1/", ManagedIdentity(), custom_host=False, clock=clock)
+
+
+async def test_a_managed_identity_on_app_service(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The platform's endpoint is asked for our client id and the resource; a forced refresh asks again."""
+    monkeypatch.setenv("IDENTITY_ENDPOINT", f"{machine.root}/msi/token")
+    monkeypatch.setenv("IDENTITY_HEADER", "from-the-platform")
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    tokens = _managed(HandClock())
+    assert await tokens.get(SCOPE) == "machine-1"
+    assert await tokens.get(SCOPE) == "machine-1"
+    assert await tokens.refresh(SCOPE) == "machine-2"
+    path, query, headers = machine.asked[0]
+    assert (path, query["client_id"], query["resource"]) == ("/msi/token", APP, "https://graph.example")
+    assert headers["x-identity-header"] == "from-the-platform"
+
+
+async def test_a_managed_identity_on_a_virtual_machine(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The metadata service is asked with its header; its refusal carries its own error word."""
+    monkeypatch.setenv("AZURE_POD_IDENTITY_AUTHORITY_HOST", machine.root)
+    tokens = _managed(HandClock())
+    assert await tokens.get(SCOPE) == "machine-1"
+    path, query, headers = machine.asked[0]
+    assert path == "/metadata/identity/oauth2/token"
+    assert (query["client_id"], headers["metadata"]) == (APP, "true")
+    machine.answer = (400, {"error": "invalid_request", "error_description": "Identity not found"})
+    with pytest.raises(TokenUnavailable, match="invalid_request"):
+        await _managed(HandClock()).get(SCOPE)
