@@ -23,6 +23,7 @@ _REPORT = "/reports/authenticationMethods/userRegistrationDetails"
 _PIM_GROUPS = "/identityGovernance/privilegedAccess/group/eligibilityScheduleInstances"
 #: A key in brackets, as in /users('ada@contoso.example').
 _KEYED = re.compile(r"([A-Za-z]+)\('(.*)'\)")
+_ALIAS = re.compile(r"graph\.[A-Za-z]+")
 
 _ROUTES: dict[str, dict[str, Handler]] = {
     "/users": {"GET": users.list_users},
@@ -96,7 +97,10 @@ def find(version: str, verb: str, path: str) -> Route:
 def _parts(segment: str) -> list[str]:
     """One segment, or two for a name with its key in brackets."""
     keyed = _KEYED.fullmatch(segment)
-    return [segment] if keyed is None else [keyed[1], keyed[2].replace("''", "'")]
+    if keyed is not None:
+        return [keyed[1], keyed[2].replace("''", "'")]
+    # "graph" is the published alias of the namespace "microsoft.graph"; clients made from metadata use it.
+    return [f"microsoft.{segment}" if _ALIAS.fullmatch(segment) else segment]
 
 
 def _match(pattern: list[str], segments: list[str]) -> dict[str, str] | None:
