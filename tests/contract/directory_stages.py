@@ -8,13 +8,14 @@ import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
 import httpx
 
+from bot.domain.methods import ALL_USERS, Default, Method, MethodRule, PolicyTarget
 from bot.domain.people import Person
 from bot.domain.phone import PhoneNumber, Slot, read_directory_number
 from bot.graph import GraphClient, GraphDirectory, Lanes
@@ -91,6 +92,30 @@ class Stage(Protocol):
 
     def effects(self) -> list[Seen]: ...
 
+    def profile(self, name: str) -> None:
+        """Change which permissions the directory uses."""
+        ...
+
+    def cloud(self, name: str) -> None: ...
+
+    def sign_in(self, alias: str, *, methods: tuple[Method, ...], default: Default) -> None:
+        """Methods that are no phones, and the default."""
+        ...
+
+    def default_moves(self) -> None:
+        """From now on a mobile that is set becomes the default."""
+        ...
+
+    def set_phone(self, alias: str, slot: Slot, number: PhoneNumber) -> None: ...
+
+    def sms_policy(self, *, include: list[str], exclude: list[str], for_sign_in: bool) -> None:
+        """Groups by name; nobody named to include = everybody."""
+        ...
+
+    def new_hire(self) -> str:
+        """Somebody new, whom no report knows."""
+        ...
+
 
 def _upn(alias: str) -> str:
     return str(PEOPLE[alias].get("upn", f"{alias}@{DOMAIN}"))
@@ -98,7 +123,7 @@ def _upn(alias: str) -> str:
 
 # --- in memory --------------------------------------------------------------------------------------------
 class FakeStage:
-    def __init__(self) -> None:
+    def __init__(self, profile: str = "phone-only") -> None:
         self._oids = {alias: str(uuid.uuid4()) for alias in PEOPLE}
         self.directory = fake = FakeDirectory(*(self._person(alias) for alias in PEOPLE))
         self._groups = {name: str(uuid.uuid4()) for name in GROUPS}
@@ -110,6 +135,7 @@ class FakeStage:
             if "manager" in fields:
                 fake.managers[self.oid(alias)] = self.oid(fields["manager"])
         fake.defaults[self.oid("otto")] = Slot.MOBILE
+        fake.profile = profile
 
     def _person(self, alias: str) -> Person:
         fields = PEOPLE[alias]
@@ -148,6 +174,32 @@ class FakeStage:
 
     def sign_in_names(self) -> None:
         self.directory.sign_in_numbers.append(read_directory_number(PEOPLE["sasha"]["phones"]["mobile"]))
+        self.sms_policy(include=[], exclude=[], for_sign_in=True)
+
+    def profile(self, name: str) -> None:
+        self.directory.profile = name
+
+    def cloud(self, name: str) -> None:
+        self.directory.cloud = name
+
+    def sign_in(self, alias: str, *, methods: tuple[Method, ...], default: Default) -> None:
+        self.directory.other_methods[self.oid(alias)] = methods
+        self.directory.preferred[self.oid(alias)] = default
+
+    def default_moves(self) -> None:
+        self.directory.moves_default = Default.SMS
+
+    def set_phone(self, alias: str, slot: Slot, number: PhoneNumber) -> None:
+        self.directory.set_phone(self.oid(alias), slot, number)
+
+    def sms_policy(self, *, include: list[str], exclude: list[str], for_sign_in: bool) -> None:
+        inside = tuple(PolicyTarget(self.group(name), for_sign_in) for name in include)
+        outside = tuple(PolicyTarget(self.group(name)) for name in exclude)
+        rule = MethodRule(True, inside or (PolicyTarget(ALL_USERS, for_sign_in),), outside)
+        self.directory.policy = replace(self.directory.policy, sms=rule)
+
+    def new_hire(self) -> str:
+        return self.oid("alice")
 
     def fail(self, call: str, fault: Fault) -> None:
         self.directory.fail(call, fault)
@@ -188,7 +240,18 @@ async def _at_once(seconds: float) -> None:
     """Waiting between tries takes no time here."""
 
 
+_NEWT = f"newt@{DOMAIN}"
+_WRITE_PATHS = {
+    "write": "/phoneMethods",
+    "sms_sign_in": "SmsSignIn",
+    "set_default": "/signInPreferences",
+}
 _PATHS = {
+    "sign_in": "/signInPreferences",
+    "method_policy": "/authenticationMethodsPolicy",
+    "licences": "/licenseDetails",
+    "registration": "/userRegistrationDetails",
+    "recently_deleted": "/deletedItems",
     "find": r"/users\?",
     "person": r"/users/[^/?]+\?",
     "manager": "/manager",
@@ -207,7 +270,7 @@ _FAULTS = {
 class SandboxStage:
     """call `aclose` at the end: the world goes with it."""
 
-    def __init__(self, urls: dict[str, str]) -> None:
+    def __init__(self, urls: dict[str, str], profile: str = "phone-only") -> None:
         self._http = httpx.Client(base_url=urls["graph"], trust_env=False)
         people = [{"alias": alias, **fields} for alias, fields in PEOPLE.items()]
         for person in people:
@@ -218,7 +281,7 @@ class SandboxStage:
         self._world = self._call("POST", "", {"seed": "empty", "people": people})
         token = self._call("POST", "/token", {})["access_token"]
         clock = _Now()
-        client = GraphClient(
+        self._client = GraphClient(
             urls["graph"],
             self._world["tenant_id"],
             _Given(token),
@@ -227,7 +290,7 @@ class SandboxStage:
             lambda: 0.5,
             sleep=_at_once,
         )
-        self.directory = GraphDirectory(client)
+        self.directory = GraphDirectory(self._client, profile=profile)
 
     def _call(self, verb: str, path: str, body: Any = None) -> Any:
         tenant = f"/{self._world['tenant_id']}" if path or verb == "PATCH" else ""
@@ -247,6 +310,7 @@ class SandboxStage:
         return str(self._world["role_groups"][name])
 
     def join(self, group: str, alias: str, kind: str = "members") -> None:
+        kind = {"may_join": "eligible_members", "may_own": "eligible_owners"}.get(kind, kind)
         self._call("PUT", f"/groups/{group}/{kind}/{alias}")
 
     def nest(self, outer: str, inner: str) -> None:
@@ -259,11 +323,41 @@ class SandboxStage:
         self._call("PATCH", f"/groups/{name}", {"roles": held, "eligible": eligible})
 
     def sign_in_names(self) -> None:
-        self._call("PATCH", "", {"rules": {"sms_usable_for_sign_in": True}})
+        self._rules(sms_usable_for_sign_in=True)
+
+    def _rules(self, **rules: Any) -> None:
+        self._call("PATCH", "", {"rules": rules})
+
+    def profile(self, name: str) -> None:
+        self.directory = GraphDirectory(self._client, profile=name)
+
+    def cloud(self, name: str) -> None:
+        self.directory = GraphDirectory(self._client, cloud=name)
+
+    def sign_in(self, alias: str, *, methods: tuple[Method, ...], default: Default) -> None:
+        chosen = None if default is Default.NONE else default.value
+        fields = {"other_methods": [method.value for method in methods], "default_method": chosen}
+        self._call("PATCH", f"/people/{alias}", fields)
+
+    def default_moves(self) -> None:
+        self._rules(default_moves=True)
+
+    def set_phone(self, alias: str, slot: Slot, number: PhoneNumber) -> None:
+        self._call("PATCH", f"/people/{alias}", {"phones": {slot.value: _clear(number)}})
+
+    def sms_policy(self, *, include: list[str], exclude: list[str], for_sign_in: bool) -> None:
+        inside = [self.group(name) for name in include] or ["all_users"]
+        outside = [self.group(name) for name in exclude]
+        self._rules(sms_targets=inside, sms_excluded=outside, sms_usable_for_sign_in=for_sign_in)
+
+    def new_hire(self) -> str:
+        made = self._call("POST", "/people", {"alias": "newt", "display_name": "Newt", "upn": _NEWT})
+        return str(made["oid"])
 
     def fail(self, call: str, fault: Fault) -> None:
-        if call == "write":
-            self._call("POST", "/faults", {"path": "/phoneMethods", **_FAULTS[fault]})
+        if call in _WRITE_PATHS:
+            verb = "PATCH" if call == "set_default" else "POST"
+            self._call("POST", "/faults", {"path": _WRITE_PATHS[call], **_FAULTS[fault], "verb": verb})
         elif call == "protection":
             self._call("POST", "/faults", {"kind": "status", "status": 503, "path": "owned", "times": 9})
         else:

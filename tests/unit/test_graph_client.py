@@ -4,126 +4,25 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import httpx
 import pytest
+from graph_bench import ALICE, OID, ROOT, Answer, Bench, batched, caught, listed, ok, said
 
 from bot.domain.change import Operation, OpKind
 from bot.domain.command import Who, WhoKind
 from bot.domain.people import ProtectionRules
 from bot.domain.phone import PhoneNumber, Slot
-from bot.graph import GraphClient, GraphDirectory, Lanes
+from bot.graph import Lanes
 from bot.ports import DirectoryRefused, DirectoryUnavailable, DirectoryUncertain
 
-ROOT = "https://graph.example"
-OID = "11111111-1111-4111-8111-111111111111"
 GROUP = "22222222-2222-4222-8222-222222222222"
 NUMBER = PhoneNumber("1", "2065550177")
 SET = Operation(1, OpKind.SET, Slot.MOBILE, "", "", "", "")
 REMOVE = Operation(1, OpKind.REMOVE, Slot.MOBILE, "", "", "", "")
 MOBILE = {"id": "3179e48a-750b-4051-897c-87b9720928f7", "phoneNumber": "+1 2065550110", "phoneType": "mobile"}
-ALICE = {"id": OID, "displayName": "Alice", "userPrincipalName": "alice@x.example", "accountEnabled": True}
-Answer = httpx.Response | Exception
-
-
-class HandClock:
-    def __init__(self) -> None:
-        self.time = datetime(2030, 1, 1, tzinfo=UTC)
-        self.slept: list[float] = []
-
-    def now(self) -> datetime:
-        return self.time
-
-    async def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.time += timedelta(seconds=seconds)
-
-
-class CountingTokens:
-    def __init__(self) -> None:
-        self.refreshed = 0
-        self.error: Exception | None = None
-
-    async def get(self, scope: str) -> str:
-        assert scope == f"{ROOT}/.default"
-        if self.error:
-            raise self.error
-        return f"token-{self.refreshed}"
-
-    async def refresh(self, scope: str) -> str:
-        self.refreshed += 1
-        return await self.get(scope)
-
-
-class Bench:
-    """A directory over answers written beforehand; the last one is repeated."""
-
-    def __init__(self, *answers: Answer, by: Callable[[httpx.Request], Answer] | None = None) -> None:
-        self.answers = list(answers)
-        self.by = by
-        self.requests: list[httpx.Request] = []
-        self.clock, self.tokens, self.counted = HandClock(), CountingTokens(), Counter[str]()
-        self.lanes = Lanes(lambda: 1.0)
-        self.directory = GraphDirectory(self.client(), count=self.count)
-
-    def client(self) -> GraphClient:
-        return GraphClient(
-            ROOT,
-            "tenant",
-            self.tokens,
-            self.clock,
-            self.lanes,
-            lambda: 0.5,
-            transport=httpx.MockTransport(self._answer),
-            sleep=self.clock.sleep,
-            count=self.count,
-        )
-
-    def count(self, name: str, label: str = "") -> None:
-        self.counted[name] += 1
-
-    def _answer(self, request: httpx.Request) -> httpx.Response:
-        self.requests.append(request)
-        if self.by is not None:
-            answer = self.by(request)
-        else:
-            answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-    @property
-    def verbs(self) -> list[str]:
-        return [request.method for request in self.requests]
-
-
-def ok(body: Any = None, status: int = 200, **headers: str) -> httpx.Response:
-    return httpx.Response(status, json=body, headers={"request-id": "aaaaaaaa-1111", **headers})
-
-
-def said(status: int, code: str = "x", message: str = "", **headers: str) -> httpx.Response:
-    return httpx.Response(status, json={"error": {"code": code, "message": message}}, headers=headers)
-
-
-def listed(*items: Any, link: str | None = None) -> httpx.Response:
-    return ok({"value": list(items), **({"@odata.nextLink": link} if link else {})})
-
-
-def batched(request: httpx.Request, by: Callable[[str], tuple[int, Any]]) -> httpx.Response:
-    """The answer to a batch, item by item, in reverse as Graph may."""
-    asked = json.loads(request.content)["requests"]
-    answers = [(each["id"], *by(each["url"])) for each in asked]
-    return ok({"responses": [{"id": i, "status": status, "body": body} for i, status, body in answers[::-1]]})
-
-
-async def caught(kind: type[Exception], work: Awaitable[object]) -> Any:
-    with pytest.raises(kind) as info:
-        await work
-    return info.value
 
 
 # --- reads ------------------------------------------------------------------------------------------------
@@ -308,7 +207,7 @@ async def test_a_custom_role_of_one_of_our_groups_protects_its_members() -> None
         if request.url.path.endswith("roleAssignments") and GROUP in request.url.params["$filter"]:
             return listed({"principalId": GROUP, "roleDefinitionId": custom})
         if request.url.path.endswith("/$batch"):
-            return batched(request, lambda url: (200, {"value": []}))
+            return batched(request, lambda url: {"status": 200, "body": {"value": []}})
         return ok(ALICE) if request.url.path == f"/v1.0/users/{OID}" else listed()
 
     found = await Bench(by=by).directory.protection(OID, ProtectionRules(), frozenset({GROUP.upper()}))
