@@ -23,6 +23,7 @@ RETRY_FIRST, RETRY_MOST = 1.0, 300.0
 TRIES = 12
 SKEW_ALLOWED = timedelta(seconds=60)
 SKEW_EVERY = timedelta(seconds=30)
+SCAN_AGAIN, SCAN_AT_LEAST = timedelta(seconds=60), 0.05
 
 log = logging.getLogger(__name__)
 Item = TypeVar("Item")
@@ -93,8 +94,12 @@ class Jobs:
         check_skew: bool,
         appliers: int = 8,
         senders: int = 16,
+        scan: Callable[[], Awaitable[timedelta]] | None = None,
     ) -> None:
-        """worker: unique per process. check_skew: compare our clock with the database's before executing."""
+        """worker: unique per process. check_skew: compare our clock with the database's before executing.
+
+        scan: one step of reading everybody, which says how long to wait for the next; None = no scan.
+        """
         self._desk = desk
         self._store = store
         self._messenger = messenger
@@ -107,6 +112,7 @@ class Jobs:
         self._changes: Crew[Change] = Crew(appliers, self._claim_changes, desk.applying.work, self.wake)
         self._messages: Crew[Message] = Crew(senders, self._claim_messages, self._deliver, lambda: None)
         self._woken = (asyncio.Event(), asyncio.Event())
+        self._scan = scan
         self._stopping = False
         self._loops = 0
 
@@ -127,11 +133,16 @@ class Jobs:
 
     async def run(self) -> None:
         """Until stopped; what is in flight is finished first."""
+        scanning = asyncio.create_task(self._scan_on(self._scan)) if self._scan else None
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._drive(self._changes, self._woken[0]))
                 group.create_task(self._drive(self._messages, self._woken[1]))
         finally:
+            if scanning is not None:
+                # It only reads, and goes on where it was.
+                scanning.cancel()
+                await asyncio.wait({scanning})
             await self._changes.settle()
             await self._messages.settle()
             with contextlib.suppress(Exception):
@@ -147,6 +158,15 @@ class Jobs:
             if not started:
                 return total
             total += started
+
+    async def _scan_on(self, step: Callable[[], Awaitable[timedelta]]) -> None:
+        while True:
+            wait = SCAN_AGAIN
+            try:
+                wait = await step()
+            except Exception as error:
+                log.error("the scan of people failed", extra={"kind": "jobs"}, exc_info=error)
+            await asyncio.sleep(max(wait.total_seconds(), SCAN_AT_LEAST))
 
     async def _drive(self, crew: Crew[Item], woken: asyncio.Event) -> None:
         self._loops += 1

@@ -32,11 +32,12 @@ from bot.ports import (
     Clock,
     Directory,
     DirectoryUnavailable,
+    LaneBook,
     Store,
     StoreUnavailable,
     WorkflowKeys,
 )
-from bot.settings.environment import Settings
+from bot.settings.environment import Identity, Settings
 from bot.settings.problems import Problem, Refused
 from bot.store.keyring import KeyFileUnsafe, KeyMissing, KeyRing
 from bot.store.lock import DatabaseInUse
@@ -50,11 +51,13 @@ from bot.teams.handler import RingfenceBot
 from bot.teams.outbound import Addresses, TeamsMessenger
 from bot.teams.signing_keys import SigningKeys
 from bot.telemetry import Counters, configure_logging
-from bot.tokens import EntraTokens
+from bot.tokens import Certificate, Credential, EntraTokens, ManagedIdentity, Secret
 from bot.web import build_app
 from bot.web import serve as serve_http
 from bot.workflow.desk import Desk
+from bot.workflow.numbering import IndexedDirectory, NumberIndex
 from bot.workflow.parts import Parts
+from bot.workflow.scanning import Scanning
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _STORE_PROBLEMS = (DatabaseInUse, KeyFileUnsafe, KeyMissing, SchemaAhead, WrongTenant, StoreUnavailable)
@@ -123,17 +126,13 @@ async def assembled(
                 connector=aiohttp.TCPConnector(limit=64), cookie_jar=aiohttp.DummyCookieJar()
             )
         )
-        tokens = EntraTokens(
-            settings.app_id,
-            settings.tenant_id,
-            settings.login_base_url,
-            settings.app_password.get_secret_value(),
-            custom_host=settings.custom_login_host,
-            clock=time,
-            count=counters.count,
-        )
-        graph = _graph(settings, tokens, time, counters)
+        tokens = _tokens(settings, settings.identity, time, counters)
+        # One identity for both keeps one cache of tokens.
+        apart = settings.graph_identity != settings.identity
+        graph_tokens = _tokens(settings, settings.graph_identity, time, counters) if apart else tokens
+        graph = _graph(settings, graph_tokens, time, counters, store)
         stack.push_async_callback(graph.aclose)
+        await graph.resume()
         rules = _gate_rules(settings)
         connectors = Connectors(
             session,
@@ -143,7 +142,9 @@ async def assembled(
         used = wrap_store(store)
         addresses = Addresses(settings.start_url or "", settings.tenant_id, f"28:{settings.app_id}")
         messenger = TeamsMessenger(used, connectors, addresses)
-        directory = wrap_directory(graph)
+        index = NumberIndex(store, ring.derive_oldest("numbers-index"), time, counters, graph)
+        stack.push_async_callback(index.settle)
+        directory = IndexedDirectory(wrap_directory(graph), index)
         desk = Desk(
             Parts(
                 directory=directory,
@@ -155,11 +156,14 @@ async def assembled(
                 policy=policy,
                 keys=WorkflowKeys(ring.derive_all("cards"), ring.derive_oldest("numbers")),
                 tenant_id=settings.tenant_id,
+                index=index,
                 read_only=settings.read_only,
+                cloud=settings.cloud.name,
             )
         )
         messenger.attach(desk)
         worker = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+        scanning = Scanning(graph, directory, store, index, time, worker, policy.scan_per_minute or 1)
         jobs = Jobs(
             desk,
             used,
@@ -168,6 +172,7 @@ async def assembled(
             counters,
             worker,
             check_skew=clock is None and settings.database.sqlite_path is None,
+            scan=scanning.step if policy.scan_per_minute else None,
         )
         keys = SigningKeys(settings.metadata_url, session, time, count=counters.count)
         bot = RingfenceBot(desk, used, messenger, addresses, jobs.wake)
@@ -278,7 +283,26 @@ def _keyring(settings: Settings) -> KeyRing:
     return KeyRing.beside_sqlite(settings.database.sqlite_path or Path())
 
 
-def _graph(settings: Settings, tokens: EntraTokens, clock: Clock, counters: Counters) -> GraphDirectory:
+def _tokens(settings: Settings, identity: Identity, clock: Clock, counters: Counters) -> EntraTokens:
+    credential: Credential = ManagedIdentity()
+    if identity.certificate is not None:
+        credential = Certificate(identity.certificate)
+    elif not identity.managed:
+        credential = Secret(identity.secret.get_secret_value())
+    return EntraTokens(
+        identity.app_id,
+        settings.tenant_id,
+        settings.login_base_url,
+        credential,
+        custom_host=settings.custom_login_host,
+        clock=clock,
+        count=counters.count,
+    )
+
+
+def _graph(
+    settings: Settings, tokens: EntraTokens, clock: Clock, counters: Counters, book: LaneBook
+) -> GraphDirectory:
     client = GraphClient(
         settings.graph_base_url,
         settings.tenant_id,
@@ -287,8 +311,11 @@ def _graph(settings: Settings, tokens: EntraTokens, clock: Clock, counters: Coun
         Lanes(random.SystemRandom().random),
         random.SystemRandom().random,
         count=counters.count,
+        book=book,
     )
-    return GraphDirectory(client, count=counters.count)
+    return GraphDirectory(
+        client, profile=settings.graph_profile, cloud=settings.cloud.name, count=counters.count
+    )
 
 
 def _gate_rules(settings: Settings) -> GateRules:

@@ -42,6 +42,7 @@ ALLOWED: Mapping[type[object], frozenset[Role] | None] = MappingProxyType(
         c.OpenRequests: frozenset({Role.OPERATOR}),
         c.Repeat: frozenset({Role.OPERATOR}),
         c.History: _LOOKERS,
+        c.WhoHas: frozenset({Role.AUDITOR, Role.SECURITY}),
     }
 )
 MAY_SEE_ANY_STATUS = _LOOKERS

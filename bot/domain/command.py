@@ -165,6 +165,15 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
+class WhoHas:
+    """Who is known to have this number? number: raw text, "" when it was not said. A reason is required."""
+
+    number: str = field(default="", repr=False)
+    reason: str = field(default="", repr=False)
+    ticket: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Submit:
     """The requester sends the previewed change to its approvers: by button, or typed with the right tail."""
 
@@ -232,6 +241,7 @@ Command = (
     | Whoami
     | Show
     | History
+    | WhoHas
     | Explain
     | MyRequests
     | Approvals

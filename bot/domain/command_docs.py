@@ -156,6 +156,14 @@ COMMANDS: tuple[CommandDoc, ...] = (
         "Lists past requests about somebody.",
     ),
     CommandDoc(
+        c.WhoHas,
+        "who has",
+        "who has NUMBER because TEXT [TICKET]",
+        "who has +1 202 555 0123 because two people report its codes INC1234",
+        "Lists who is known to use a number, and how much of the directory that covers. It is audited.",
+        ("who uses", "whose number is"),
+    ),
+    CommandDoc(
         c.Explain,
         "explain",
         "explain CODE",

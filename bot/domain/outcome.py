@@ -12,9 +12,13 @@ from enum import StrEnum
 
 from bot.domain.change import Change
 from bot.domain.command import CardRef, Check, History, Order, Show
+from bot.domain.numbers import WhoHasAnswer
 from bot.domain.people import Person, Role
 from bot.domain.phone import Slot
+from bot.domain.policy import Action
 from bot.domain.reason import Reason, Refusal
+from bot.domain.standing import Standing
+from bot.domain.usability import Verdict
 
 
 class Audience(StrEnum):
@@ -82,6 +86,8 @@ class AlreadySo:
     target: Person
     slot: Slot
     now: str
+    action: Action = Action.SET
+    enable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,16 +131,21 @@ class PageKind(StrEnum):
     HI = "hi"
     WHOAMI = "whoami"
     SHOW = "show"
+    CHECK = "check"
     HISTORY = "history"
     MY_REQUESTS = "my-requests"
     APPROVALS = "approvals"
     OPEN = "open"
     EXPLAIN = "explain"
+    WHO_HAS = "who-has"
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A list or a text to read. more: how many rows were left out."""
+    """A list or a text to read. more: how many rows were left out.
+
+    standing: of `show`. verdicts, slot, number (masked): of `check`.
+    """
 
     kind: PageKind
     rows: tuple[Row, ...] = ()
@@ -142,6 +153,11 @@ class Page:
     roles: frozenset[Role] = frozenset()
     reason: Reason | None = None
     more: int = 0
+    who_has: WhoHasAnswer | None = None
+    standing: Standing | None = None
+    verdicts: tuple[Verdict, ...] = ()
+    slot: Slot | None = None
+    number: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from bot.domain import command as c
 from bot.domain.command import Command
 from bot.domain.command_docs import COMMANDS, LONGEST_VERB, SPELLINGS, CommandDoc, doc_of, nearest
-from bot.domain.naming import is_plain, read_request_id, read_who, similar_slot
+from bot.domain.naming import FILLERS, is_plain, read_request_id, read_who, similar_slot
 from bot.domain.orders import (
     FOR,
     as_typed,
@@ -158,6 +158,13 @@ def _drop(words: Sequence[Word], fillers: frozenset[str]) -> Sequence[Word]:
     return words
 
 
+def _who_has(verb: str, words: Sequence[Word], line: Line) -> Command:
+    head, tail, ticket = cut_tail(words)
+    while head and (head[0].key in FILLERS or head[0].key in FOR):
+        head = head[1:]
+    return c.WhoHas(as_typed(line, head).rstrip("?! "), reason_text(line, tail), ticket)
+
+
 # --- set and remove ---------------------------------------------------------------------------------------
 def _set(verb: str, words: Sequence[Word], line: Line) -> Command:
     head, tail, ticket = cut_tail(words)
@@ -234,6 +241,7 @@ _READERS: Mapping[str, Callable[[str, Sequence[Word], Line], Command]] = Mapping
         "repeat": _request,
         "approve": _request,
         "reject": _reject,
+        "who has": _who_has,
         "explain": _explain,
     }
 )

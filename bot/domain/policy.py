@@ -66,7 +66,11 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The whole policy in force. digest: sha256 hex of the file, recorded with every change."""
+    """The whole policy in force. digest: sha256 hex of the file, recorded with every change.
+
+    shared_number_max: people per mobile number, 0 = no limit. scan_per_minute: people read per minute so
+    that the index of numbers knows everybody, 0 = no scan.
+    """
 
     roles: dict[Role, frozenset[str]]
     rules: tuple[Rule, ...]
@@ -74,6 +78,9 @@ class Policy:
     protected: ProtectionRules = field(default_factory=ProtectionRules)
     accept_weak_groups: bool = False
     operator_may_approve: bool = False
+    automatic_sms_sign_in: bool = False
+    shared_number_max: int = 1
+    scan_per_minute: int = 0
     digest: str = ""
 
     def rule_for(self, action: Action, target: TargetKind) -> Rule | None:

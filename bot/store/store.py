@@ -6,7 +6,7 @@ Knows which module does what. Must not know SQL. See `bot.ports.Store` for what 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ from sqlalchemy.engine import Connection
 
 from bot.domain.audit import AuditEvent, AuditRecord, link
 from bot.domain.change import Change
+from bot.domain.numbers import Coverage, Holding, Scan, Sighting
 from bot.domain.phone import PhoneNumber
 from bot.ports import (
     ChainReport,
@@ -30,7 +31,7 @@ from bot.ports import (
     Received,
     Won,
 )
-from bot.store import queries, rows, work
+from bot.store import numbers, queries, rows, work
 from bot.store import tables as t
 from bot.store.audit import Chain
 from bot.store.commits import LosingError, Writer, check, find_received
@@ -178,6 +179,12 @@ class SqlStore:
     async def release_leases(self, worker: str | None) -> None:
         await self._database.write(lambda c: work.release(c, worker))
 
+    async def lane_pauses(self) -> Mapping[str, datetime]:
+        return await self._database.read(work.lane_pauses)
+
+    async def keep_lane_pause(self, lane: str, until: datetime) -> None:
+        await self._database.write(lambda c: work.keep_lane_pause(c, lane, until))
+
     # --- people and their cards ---------------------------------------------------------------------------
     async def remember_conversation(self, conversation: Conversation) -> None:
         await self._database.write(partial(_put, t.conversations, conversation))
@@ -219,6 +226,30 @@ class SqlStore:
 
     async def verify_audit(self) -> ChainReport:
         return await self._database.read(self._chain.verify)
+
+    # --- who has a number -----------------------------------------------------------------------------------
+    async def note_numbers(self, sightings: Sequence[Sighting]) -> None:
+        await self._database.write(lambda c: numbers.note(c, self._tenant, sightings))
+
+    async def number_holders(self, key: str) -> tuple[Holding, ...]:
+        return await self._database.read(lambda c: numbers.holders(c, self._tenant, key))
+
+    async def number_coverage(self) -> Coverage:
+        return await self._database.read(lambda c: numbers.coverage(c, self._tenant))
+
+    async def unseen_since(self, before: datetime, after: str, limit: int) -> tuple[str, ...]:
+        return await self._database.read(
+            lambda c: numbers.unseen_since(c, self._tenant, before, after, limit)
+        )
+
+    async def scan(self) -> Scan | None:
+        return await self._database.read(lambda c: numbers.read_scan(c, self._tenant))
+
+    async def keep_scan(self, scan: Scan) -> None:
+        await self._database.write(lambda c: numbers.keep_scan(c, self._tenant, scan))
+
+    async def hold_lease(self, name: str, worker: str, now: datetime, until: datetime) -> bool:
+        return await self._database.write(lambda c: numbers.hold_lease(c, name, worker, now, until))
 
     # --- the database itself ------------------------------------------------------------------------------
     async def now(self) -> datetime:

@@ -269,6 +269,39 @@ posted_cards = sa.Table(
 
 leases = sa.Table("leases", metadata, _text("name", key=True), _text("owner"), _time("until", needed=True))
 
+# Hashes of numbers, keyed: whoever copies the database cannot try all numbers.
+number_people = sa.Table(
+    "number_people",
+    metadata,
+    _text("tenant_id", key=True),
+    _text("person_oid", key=True),
+    _time("seen_at", needed=True),
+)
+sa.Index("ix_number_people_seen", number_people.c.tenant_id, number_people.c.seen_at)
+
+number_index = sa.Table(
+    "number_index",
+    metadata,
+    _text("tenant_id", key=True),
+    _text("person_oid", key=True),
+    _text("slot", key=True),
+    _text("number_key"),
+    _flag("sign_in"),
+)
+sa.Index("ix_number_index_key", number_index.c.number_key)
+
+scan_state = sa.Table(
+    "scan_state",
+    metadata,
+    _text("tenant_id", key=True),
+    _time("started_at", needed=True),
+    _time("due_at", needed=True),
+    _text("cursor"),
+    *map(_time, ("finished_at", "whole_since")),
+    sa.Column("people_total", sa.BigInteger, nullable=True),
+    _number("people_seen"),
+)
+
 lane_pauses = sa.Table("lane_pauses", metadata, _text("lane", key=True), _time("until", needed=True))
 
 

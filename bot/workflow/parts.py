@@ -16,6 +16,7 @@ from bot.domain.people import Actor
 from bot.domain.phone import PhoneNumber
 from bot.domain.policy import Policy
 from bot.ports import Clock, Directory, Ids, Messenger, Metrics, Received, Store, WorkflowKeys
+from bot.workflow.numbering import NumberIndex
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,9 @@ class Parts:
     policy: Policy
     keys: WorkflowKeys
     tenant_id: str
+    index: NumberIndex
     read_only: bool = False
+    cloud: str = "global"
 
     def now(self) -> datetime:
         return self.clock.now()

@@ -179,7 +179,8 @@ class FakeDirectory(SigningIn):
         if begin and begin >= len(everybody):
             return None
         rest = str(begin + limit) if begin + limit < len(everybody) else ""
-        return PeoplePage(tuple(everybody[begin : begin + limit]), rest, len(everybody) if not begin else None)
+        total = None if begin else len(everybody)
+        return PeoplePage(tuple(everybody[begin : begin + limit]), rest, total)
 
     def _shown(self, oid: str, phones: dict[Slot, PhoneNumber]) -> Phones:
         states = {s: self.sms_state(oid) if s is Slot.MOBILE else SmsState.NOT_SUPPORTED for s in phones}

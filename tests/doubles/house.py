@@ -20,6 +20,7 @@ from bot.ports import Delivered, Delivery, Message, Reach, Store, WorkflowKeys
 from bot.store.keyring import KeyRing
 from bot.store.store import open_store
 from bot.workflow.desk import Desk
+from bot.workflow.numbering import IndexedDirectory, NumberIndex
 from bot.workflow.parts import Envelope, Parts
 from tests.doubles.directory import FakeDirectory, Group
 
@@ -194,9 +195,10 @@ async def house(
     ring = KeyRing([("k1", b"k" * 32)])
     store = await open_store(url or f"sqlite:///{path / 'ringfence.db'}", ring, time, tenant_id=TENANT)
     tally, notes, found = Tally(), messenger or NotingMessenger(), outside or directory()
+    index = NumberIndex(store, ring.derive_oldest("numbers-index"), time, tally, found)
     try:
         parts = Parts(
-            directory=found,
+            directory=IndexedDirectory(found, index),
             store=store,
             messenger=notes,
             metrics=tally,
@@ -205,10 +207,12 @@ async def house(
             policy=rules or policy(),
             keys=WorkflowKeys(ring.derive_all("cards"), ring.derive_oldest("numbers")),
             tenant_id=TENANT,
+            index=index,
             read_only=read_only,
         )
         desk = Desk(parts)
         jobs = Jobs(desk, store, notes, time, tally, worker, check_skew=False)
         yield House(parts, desk, jobs, store, found, notes, time, tally, path)
     finally:
+        await index.settle()
         await store.close()
