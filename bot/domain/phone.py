@@ -206,6 +206,15 @@ def country_of(number: PhoneNumber) -> str:
     return phonenumbers.region_code_for_number(parsed) or ""
 
 
+def line_kind(number: PhoneNumber) -> str:
+    """The kind of line by the numbering plan, a value of `LINE_TYPES`; "unknown" where it has none."""
+    try:
+        parsed = phonenumbers.parse(f"+{number.country}{number.national}", None)
+    except phonenumbers.NumberParseException:
+        return "unknown"
+    return LINE_TYPES.get(phonenumbers.number_type(parsed), "unknown")
+
+
 def _split_extension(raw: str) -> tuple[str, str]:
     match = _EXTENSION.search(raw)
     return (raw[: match.start()], match[1]) if match else (raw, "")

@@ -5,22 +5,27 @@ Knows the directory and the store as readers. Must not write, except that access
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Awaitable, Mapping
+from typing import TypeVar
 
 from bot.domain import reasons
 from bot.domain.access import MAY_SEE_ANY_STATUS, may
 from bot.domain.change import Change
 from bot.domain.command import History, Show, Who, WhoKind
+from bot.domain.methods import Registration, SignIn
 from bot.domain.outcome import Choice, Outcome, Page, PageKind, Refused, Row
-from bot.domain.people import Actor
+from bot.domain.people import Actor, Protection
 from bot.domain.phone import Slot
 from bot.domain.reason import Refusal
+from bot.domain.standing import Standing
 from bot.ports import DirectoryUnavailable, Listing
 from bot.workflow.lookup import Several, look_up
 from bot.workflow.parts import Parts
 from bot.workflow.views import may_see, outcome_of
 
 ROWS = 10
+_Read = TypeVar("_Read")
 
 
 class Reading:
@@ -30,24 +35,42 @@ class Reading:
         self._parts = parts
 
     async def show(self, command: Show, actor: Actor) -> Outcome:
-        """The phones of a person, masked, and the open requests about them."""
+        """The phones of a person, masked, how the sign-in stands, and the open requests about them.
+
+        Only the phones must be readable; of the rest the page says what is not known, and why.
+        """
         who = command.who or Who(WhoKind.ME, "me")
         found = await look_up(self._parts.directory, who, actor)
         if isinstance(found, Refusal):
             return Refused((found,))
         if isinstance(found, Several):
             return Choice(found.people, command)
-        try:
-            phones = await self._parts.directory.phones(found.oid)
-        except DirectoryUnavailable as error:
-            return Refused((reasons.DIRECTORY_UNAVAILABLE.refuse(what=error.what),))
+        phones, sign_in, report, protection, open_changes = await asyncio.gather(
+            _or_why(self._parts.directory.phones(found.oid)),
+            _or_why(self._parts.directory.sign_in(found.oid)),
+            _or_why(self._parts.directory.registration(found.oid)),
+            _or_why(self._protection(found.oid)),
+            self._parts.store.open_for(found.oid),
+        )
+        if isinstance(phones, str):
+            return Refused((reasons.DIRECTORY_UNAVAILABLE.refuse(what=phones),))
         rows = []
         for slot in Slot:
             number = phones.get(slot)
             rows.append(Row((slot.word, number.masked if number else "")))
-        open_changes = await self._parts.store.open_for(found.oid)
         rows += [Row(change=change, at=change.submitted_at) for change in open_changes]
-        return Page(PageKind.SHOW, tuple(rows), person=found, roles=actor.roles)
+        standing = Standing(
+            sign_in=SignIn(readable=False, why=sign_in) if isinstance(sign_in, str) else sign_in,
+            registration=Registration(readable=False, why=report) if isinstance(report, str) else report,
+            sms=phones.sms_sign_in if phones.get(Slot.MOBILE) else None,
+            protection=None if isinstance(protection, str) else protection.facts,
+            why_unread=protection if isinstance(protection, str) else "",
+        )
+        return Page(PageKind.SHOW, tuple(rows), person=found, roles=actor.roles, standing=standing)
+
+    async def _protection(self, oid: str) -> Protection:
+        policy = self._parts.policy
+        return await self._parts.directory.protection(oid, policy.protected, policy.all_groups())
 
     async def history(self, command: History, actor: Actor) -> Outcome:
         """What happened to a person's phones through us, newest first."""
@@ -85,6 +108,14 @@ class Reading:
         """`show me` is open to everyone."""
         own = command.who is None or command.who.kind is WhoKind.ME or command.who.value == actor.oid
         return own or may(Show, actor.roles)
+
+
+async def _or_why(reading: Awaitable[_Read]) -> _Read | str:
+    """The reading, or why there is none in short words."""
+    try:
+        return await reading
+    except DirectoryUnavailable as error:
+        return error.what
 
 
 def _what(name: str) -> str:
