@@ -10,7 +10,7 @@ from typing import Final
 
 import microsoft_teams.cards as ac
 
-from bot.domain.change import Change, OpKind, State
+from bot.domain.change import Change, State
 from bot.domain.outcome import (
     Applied,
     Audience,
@@ -26,33 +26,11 @@ from bot.domain.reason import Refusal
 
 from . import phrases, verbs
 from .refusals import code_line, reason_lines
+from .sentences import sentences_of
 from .sheet import Button, Drawn, Sheet, Style
 from .subject import about, deciders, op_facts, reference, rows, subject, votes, waiting, why
 from .words import Words, msg
 
-# What is asked, by kind and whether the slot holds a number now.
-_ASKED: Final = {
-    (OpKind.SET, True): msg("{requester} asks to replace the {slot} of {name}, {before}, by {after}."),
-    (OpKind.SET, False): msg("{requester} asks to add {after} as the {slot} of {name}. There is none now."),
-    (OpKind.REMOVE, True): msg("{requester} asks to remove the {slot} of {name}, {before}."),
-    (OpKind.REMOVE, False): msg("{requester} asks to remove the {slot} of {name}."),
-}
-_ASKED_OF_YOU: Final = {
-    (OpKind.SET, True): msg(
-        "{requester} of the helpdesk asked to change your {slot} from {before} to {after}."
-    ),
-    (OpKind.SET, False): msg("{requester} of the helpdesk asked to add {after} as your {slot}."),
-    (OpKind.REMOVE, True): msg("{requester} of the helpdesk asked to remove your {slot}, {before}."),
-    (OpKind.REMOVE, False): msg("{requester} of the helpdesk asked to remove your {slot}."),
-}
-_DONE: Final = {
-    OpKind.SET: msg("The {slot} of {name} is now {after}"),
-    OpKind.REMOVE: msg("The {slot} of {name} is removed"),
-}
-_DONE_TO_YOU: Final = {
-    OpKind.SET: msg("Your {slot} is now {after}"),
-    OpKind.REMOVE: msg("Your {slot} is removed"),
-}
 NOT_YOU: Final = msg("If you did not ask for this, tell your IT security now.")
 
 
@@ -136,7 +114,8 @@ def applied(outcome: Applied, _: Words) -> Drawn:
     sheet = Sheet(_)
     sheet.status(*phrases.STATES[State.APPLIED])
     op = change.operations[0]
-    sheet.title((_DONE_TO_YOU if mine else _DONE)[op.kind], **op_facts(_, change, op))
+    said = sentences_of(change)
+    sheet.title(said.done_to_you if mine else said.done, **op_facts(_, change, op))
     rows(sheet, _, change)
     if mine:
         sheet.box("⚠", "attention", NOT_YOU)
@@ -188,13 +167,9 @@ def unconfirmed(outcome: Unconfirmed, _: Words) -> Drawn:
 def _for_approver(sheet: Sheet, _: Words, view: View) -> None:
     change = view.change
     op = change.operations[0]
-    facts = {"slot": _.slot(op.slot), "name": change.target.name}
-    sheet.title(
-        msg("New {slot} for {name}?") if op.kind is OpKind.SET else msg("Remove the {slot} of {name}?"),
-        **facts,
-    )
-    for each in change.operations:
-        sheet.say(_ASKED[each.kind, bool(each.before)], **op_facts(_, change, each))
+    said = sentences_of(change)
+    sheet.title(said.question, **op_facts(_, change, op))
+    sheet.say(said.asked, **op_facts(_, change, op))
     for note in change.notes:
         if note in phrases.BEFORE_DECIDING or note not in phrases.EFFECTS:
             sheet.point(phrases.EFFECTS.get(note, "{note}"), "⚠", note=note, name=change.target.name)
@@ -223,7 +198,7 @@ def _for_approver(sheet: Sheet, _: Words, view: View) -> None:
 def _for_target(sheet: Sheet, _: Words, change: Change) -> None:
     sheet.title(msg("Somebody asked to change your phone"))
     for op in change.operations:
-        sheet.say(_ASKED_OF_YOU[op.kind, bool(op.before)], **op_facts(_, change, op))
+        sheet.say(sentences_of(change).asked_of_you, **op_facts(_, change, op))
     sheet.say(msg("Nothing is changed before it is approved. You need not do anything if it is right."))
     sheet.box("⚠", "attention", NOT_YOU)
     sheet.quiet(msg("Quote {id} when you call."), id=change.printed_id)

@@ -6,6 +6,7 @@ Knows: how a refusal reads. Must not know: which refusals exist (the registry do
 from __future__ import annotations
 
 from bot.domain.outcome import AlreadySo, Refused
+from bot.domain.policy import Action
 from bot.domain.reason import Refusal
 
 from . import phrases, verbs
@@ -32,7 +33,10 @@ def already_so(outcome: AlreadySo, _: Words) -> Drawn:
     sheet = Sheet(_)
     sheet.status("✓", msg("Nothing to do"), "good")
     facts = {"slot": _.slot(outcome.slot), "name": outcome.target.name, "now": outcome.now}
-    if outcome.now:
+    if outcome.action is Action.SMS:
+        on = msg("{name} can already sign in by text message")
+        sheet.title(on if outcome.enable else msg("{name} cannot sign in by text message anyway"), **facts)
+    elif outcome.now:
         sheet.title(msg("The {slot} of {name} is already {now}"), **facts)
     else:
         sheet.title(msg("There is no {slot} for {name} already"), **facts)

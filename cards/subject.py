@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from bot.domain.change import TERMINAL, Asked, Asking, Change, Operation, OpKind, State, Verdict
+from bot.domain.change import TERMINAL, Asked, Asking, Change, Operation, OpState, State, Verdict
 from bot.domain.outcome import Audience, View
 
 from . import phrases
+from .sentences import sentences_of, shown
 from .sheet import Sheet
 from .words import Words, msg
 
@@ -23,17 +24,9 @@ _HEADINGS: Final = {
 def subject(sheet: Sheet, _: Words, change: Change, mine: bool = False) -> None:
     """Whose phone, which one, and before -> after: the head of most cards."""
     op = change.operations[0]
-    facts = {"slot": _.slot(op.slot), "name": change.target.name}
-    if mine:
-        sheet.title(
-            msg("New {slot} for you") if op.kind is OpKind.SET else msg("Your {slot} is to be removed"),
-            **facts,
-        )
-    else:
-        sheet.title(
-            msg("New {slot} for {name}") if op.kind is OpKind.SET else msg("Remove the {slot} of {name}"),
-            **facts,
-        )
+    said = sentences_of(change)
+    sheet.title(said.yours if mine else said.preview, **op_facts(_, change, op))
+    if not mine:
         sheet.quiet("{upn}", "None", upn=change.target.upn)
     rows(sheet, _, change)
 
@@ -108,17 +101,28 @@ def reference(sheet: Sheet, view: View) -> None:
 
 def rows(sheet: Sheet, _: Words, change: Change) -> None:
     """Before -> after of every operation of the plan."""
-    several = len(change.operations) > 1
+    operations = shown(change)
+    several = len(operations) > 1
     none = _(msg("no number"))
     was, to = _HEADINGS.get(change.state, (msg("Now"), msg("New")))
     sheet.before_after(
         [
-            (_.slot(op.slot) if several else "", _("{n}", n=op.before) or none, _("{n}", n=op.after) or none)
-            for op in change.operations
+            (_.slot(op.slot) if several else "", _worded(_, op.before, none), _worded(_, op.after, none))
+            for op in operations
         ],
         was,
         to,
     )
+    if several and change.state is State.FAILED:
+        for op in operations:
+            line = msg("{slot}: done") if op.state is OpState.DONE else msg("{slot}: not done")
+            sheet.point(line, "✓" if op.state is OpState.DONE else "✕", slot=_.slot(op.slot))
+
+
+def _worded(_: Words, value: str, none: str) -> str:
+    """A masked number, `on` or `off`, or that there is none."""
+    words = {"on": msg("on"), "off": msg("off")}
+    return _(words[value]) if value in words else _("{n}", n=value) or none
 
 
 def op_facts(_: Words, change: Change, op: Operation) -> dict[str, str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -55,25 +55,41 @@ def may_move(was: State, to: State) -> bool:
 
 
 class OpKind(StrEnum):
+    """What one operation does. The two `keep` kinds are written only if the directory made them necessary."""
+
     SET = "set"
     REMOVE = "remove"
+    SMS_ON = "sms-on"
+    SMS_OFF = "sms-off"
+    KEEP_SMS_OFF = "keep-sms-off"
+    KEEP_DEFAULT = "keep-default"
+
+    @property
+    def conditional(self) -> bool:
+        """True when the operation guards against a side effect of an earlier one."""
+        return self in (OpKind.KEEP_SMS_OFF, OpKind.KEEP_DEFAULT)
 
 
 class OpState(StrEnum):
-    """planned: nothing sent. sending: the intent is on disk, the call may have been made."""
+    """planned: nothing sent. sending: the intent is on disk, the call may have been made.
+
+    skipped: a conditional operation that was not necessary, or could not be judged (a note says which).
+    """
 
     PLANNED = "planned"
     SENDING = "sending"
     DONE = "done"
     FAILED = "failed"
+    SKIPPED = "skipped"
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
     """One directory write of the plan.
 
-    before / after: masked, "" = empty slot. before_key / after_key: keyed hashes of the clear numbers, ""
-    = empty slot, so that values can be compared without being kept. acked: Graph said yes to the last send.
+    before / after: masked numbers or plain words, "" = empty slot. before_key / after_key: what a reading is
+    compared with: keyed hashes of the clear numbers ("" = empty slot), `sms:on`, `default:push`; before_key
+    of a conditional operation is "" (anything). acked: Graph said yes to the last send.
     """
 
     n: int
@@ -190,6 +206,17 @@ class Change:
         return self.operations[0].slot
 
     @property
+    def current(self) -> Operation | None:
+        """The operation that is due or in flight; None when the plan is through."""
+        return next((op for op in self.operations if op.state in (OpState.PLANNED, OpState.SENDING)), None)
+
+    def having(self, operation: Operation) -> Change:
+        """The same change with one operation replaced by its number."""
+        return replace(
+            self, operations=tuple(operation if op.n == operation.n else op for op in self.operations)
+        )
+
+    @property
     def printed_id(self) -> str:
         """`R-7K2Q9M-4F3A`: the tail is four hex digits of the content hash."""
         return f"R-{self.id}-{self.tail}"
@@ -232,7 +259,7 @@ def content_hash(change: Change, numbers: dict[int, PhoneNumber]) -> str:
                 "kind": op.kind.value,
                 "slot": op.slot.value,
                 "before": op.before_key,
-                "after": numbers[op.n].reveal(Purpose.COMPARE) if op.n in numbers else None,
+                "after": numbers[op.n].reveal(Purpose.COMPARE) if op.n in numbers else op.after_key or None,
             }
             for op in change.operations
         ],

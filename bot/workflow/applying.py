@@ -1,39 +1,36 @@
 """Carrying out approved changes: one effect per operation, across crashes, retries and lost replies.
 
-Knows the life cycle after approval and the read-back table. Must not know a clock but the given one, nor
-how due work is found; every step is one commit, and the intent is on disk before the call.
+Knows the life cycle after approval. Must not know a clock but the given one, nor how due work is found; the
+intent of each operation is on disk before its call.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
-from types import MappingProxyType
+from datetime import timedelta
 
 from bot.domain import reasons
-from bot.domain.change import Change, Operation, OpState, State
-from bot.domain.people import PersonRef
+from bot.domain.change import Change, Operation, OpKind, OpState, State
 from bot.domain.phone import PhoneNumber
 from bot.domain.reason import Refusal
-from bot.ports import (
-    Commit,
-    DirectoryRefused,
-    DirectoryUnavailable,
-    DirectoryUncertain,
-    Lost,
-    Message,
-    Move,
-)
-from bot.workflow.judging import NOTE_NOT_UNIQUE
-from bot.workflow.parts import Parts, event
+from bot.ports import DirectoryRefused, DirectoryUnavailable, DirectoryUncertain
+from bot.workflow.effects import Effects, Reading
+from bot.workflow.parts import Parts
+from bot.workflow.progress import Progress, result_facts
 from bot.workflow.rechecking import Rechecks
-from bot.workflow.reconciling import FIRST_READ, Reading, next_read, read_back
-from bot.workflow.requests import ended, notice, redraw
+from bot.workflow.reconciling import FIRST_READ, next_read
+from bot.workflow.requests import ended, notice
 
-WORKER = "ringfence"
 RETRY = timedelta(seconds=15)
 PAUSED = timedelta(seconds=30)
+STUCK = timedelta(minutes=65)
+NOTE_NOT_UNIQUE = "sms-not-unique"
+NOTE_GUARD_FAILED = "guard-failed"
+NOTE_GUARD_UNCHECKED = "guard-unchecked"
+NOTE_DEFAULT_RESTORED = "default-restored"
+NOTE_SMS_SWITCHED_OFF = "sms-switched-off"
+
+Numbers = dict[int, PhoneNumber]
 
 
 class Applying:
@@ -42,12 +39,14 @@ class Applying:
     def __init__(self, parts: Parts, rechecks: Rechecks) -> None:
         self._parts = parts
         self._rechecks = rechecks
+        self._effects = Effects(parts)
+        self._progress = Progress(parts)
 
     async def work(self, change: Change) -> None:
         """Do what is due. Losing a guarded move means somebody else was first: then nothing is done."""
         now = self._parts.now()
         if change.state is State.APPLYING:
-            await self._recover(change)
+            await self._resume(change)
         elif change.state is State.UNCONFIRMED:
             await self._reconcile(change)
         elif change.expires_at is not None and change.expires_at <= now:
@@ -55,9 +54,8 @@ class Applying:
         elif change.state is State.APPROVED:
             await self._apply(change)
         else:
-            await self._later(change, change.expires_at or now + RETRY)
+            await self._progress.later(change, change.expires_at or now + RETRY)
 
-    # --- expiry -----------------------------------------------------------------------------------------
     async def _expire(self, change: Change) -> None:
         what = {
             State.PREVIEWED: "The preview was not submitted within 10 minutes",
@@ -66,154 +64,202 @@ class Applying:
         ending = reasons.EXPIRED.refuse(id=change.printed_id, what=what)
         done = ended(change, State.EXPIRED, self._parts, ending)
         quiet = change.state is State.PREVIEWED
-        await self._end(change, done, "expired", quiet=quiet)
+        await self._progress.end(change, done, "expired", change.operations[0], why=ending, quiet=quiet)
 
     # --- applying ---------------------------------------------------------------------------------------
     async def _apply(self, change: Change) -> None:
-        if self._parts.read_only:
-            await self._later(change, self._parts.now() + PAUSED)
-            return
         numbers = await self._parts.store.numbers(change.id)
+        why = await self._may_write(change, numbers)
+        if isinstance(why, Refusal):
+            done = ended(change, State.BLOCKED, self._parts, why)
+            await self._progress.end(change, done, "blocked", change.operations[0], why=why)
+        elif why:
+            await self._run(change, numbers)
+
+    async def _may_write(self, change: Change, numbers: Numbers) -> Refusal | bool:
+        """True to go on, a refusal to stop, False when it was put off."""
+        now = self._parts.now()
+        if self._parts.read_only:
+            await self._progress.later(change, now + PAUSED)
+            return False
         try:
             why = await self._rechecks.against(change, numbers)
         except DirectoryUnavailable as error:
-            await self._later(change, self._parts.now() + (error.retry_after or RETRY))
-            return
-        if why is not None:
-            await self._end(change, ended(change, State.BLOCKED, self._parts, why), "blocked", why=why)
-            return
-        await self._attempt(change, numbers)
+            await self._progress.later(change, now + (error.retry_after or RETRY))
+            return False
+        return True if why is None else why
 
-    async def _attempt(self, change: Change, numbers: dict[int, PhoneNumber]) -> None:
-        """The audited intent, then the one call, then what came of it."""
+    async def _run(self, stored: Change, numbers: Numbers) -> None:
+        """The rest of the plan, operation by operation; each result is stored before the next begins."""
+        running = stored
+        while (operation := running.current) is not None:
+            if operation.kind.conditional:
+                running = await self._guard(running, operation)
+                if running.current is not operation:
+                    continue
+            going_on = await self._attempt(stored, running, operation, numbers)
+            if going_on is None:
+                return
+            stored = running = going_on
+        finished = ended(running, State.APPLIED, self._parts, None)
+        await self._progress.end(stored, finished, "applied", running.operations[0])
+
+    async def _guard(self, change: Change, operation: Operation) -> Change:
+        """Skips a conditional operation that is not necessary, or that cannot be judged: then it is told."""
+        seen = await self._effects.look(change.target.oid, operation)
+        if seen.reading is Reading.EARLIER:
+            return change
+        unchecked = seen.reading is Reading.SILENT
+        notes = (*change.notes, NOTE_GUARD_UNCHECKED) if unchecked else change.notes
+        return replace(change.having(replace(operation, state=OpState.SKIPPED)), notes=notes)
+
+    async def _attempt(
+        self, stored: Change, change: Change, operation: Operation, numbers: Numbers
+    ) -> Change | None:
+        """The audited intent, then the one call, then what came of it; the change if the plan goes on."""
         now = self._parts.now()
-        operation = change.operations[0]
+        attempt = operation.attempt + 1
         sending = replace(
-            operation,
-            state=OpState.SENDING,
-            attempt=operation.attempt + 1,
-            sent_at=now,
-            acked=False,
-            reads=0,
+            operation, state=OpState.SENDING, attempt=attempt, sent_at=now, acked=False, reads=0
         )
-        intent = await self._commit(
-            change,
-            replace(change, state=State.APPLYING, operations=(sending,), expires_at=None),
-            "attempted",
-            {
-                "attempt": str(sending.attempt),
-                "content": change.content_hash,
-                "after": operation.after or "empty",
-            },
-            unexpired=change.state is State.APPROVED,
-        )
+        after = replace(change.having(sending), state=State.APPLYING, expires_at=None)
+        facts = {**result_facts(sending), "content": change.content_hash}
+        fresh = change.state is State.APPROVED
+        intent = await self._progress.step(stored, after, "attempted", facts, unexpired=fresh)
         if intent is None:
-            return
-        call_id = f"{change.correlation_id}-{sending.attempt}"
+            return None
+        call_id = f"{change.correlation_id}-{operation.n}-{attempt}"
         try:
-            receipt = await self._parts.directory.write(
+            receipt = await self._effects.perform(
                 change.target.oid, sending, numbers.get(operation.n), call_id
             )
         except DirectoryUnavailable as error:
-            await self._not_sent(intent, error)
+            await self._not_sent(intent, operation, error)
+            return None
         except DirectoryRefused as error:
-            await self._refused(intent, error)
+            return await self._refused(intent, sending, error)
         except DirectoryUncertain as error:
-            await self._unconfirmed(intent, error.graph_request_id, acked=False)
-        else:
-            await self._confirm(intent, receipt.graph_request_id)
+            await self._unconfirmed(intent, sending, error.graph_request_id, acked=False)
+            return None
+        return await self._confirm(intent, sending, receipt.graph_request_id)
 
-    async def _not_sent(self, change: Change, error: DirectoryUnavailable) -> None:
-        """Provably nothing happened: back to approved, or keep finding out when an earlier send is open."""
+    async def _not_sent(self, change: Change, before: Operation, error: DirectoryUnavailable) -> None:
+        """Provably nothing happened: the operation is as it was before, and tried again later."""
         now = self._parts.now()
-        operation = change.operations[0]
-        if operation.attempt > 1:
-            await self._unconfirmed(change, operation.graph_request_id, acked=False)
-            return
-        planned = replace(operation, state=OpState.PLANNED, attempt=operation.attempt - 1, sent_at=None)
-        until = (change.decided_at or now) + timedelta(minutes=change.execute_minutes)
-        after = replace(
-            change,
-            state=State.APPROVED,
-            operations=(planned,),
-            expires_at=until,
-            due_at=now + (error.retry_after or RETRY),
-            lease_owner="",
-            lease_until=None,
-        )
-        await self._commit(change, after, "not-sent", {"what": error.what})
+        back = change.having(before)
+        wait = now + (error.retry_after or RETRY)
+        if before.attempt:
+            # An earlier send is still open: go on finding out by reading.
+            after = replace(back, state=State.UNCONFIRMED, due_at=wait)
+        elif before.n > 1:
+            after = replace(back, due_at=wait)
+        else:
+            until = (change.decided_at or now) + timedelta(minutes=change.execute_minutes)
+            after = replace(back, state=State.APPROVED, expires_at=until, due_at=wait)
+        unleased = replace(after, lease_owner="", lease_until=None)
+        await self._progress.step(change, unleased, "not-sent", {"what": error.what})
 
-    async def _refused(self, change: Change, error: DirectoryRefused) -> None:
+    async def _refused(self, change: Change, operation: Operation, error: DirectoryRefused) -> Change | None:
         if error.saved_anyway:
             noted = replace(change, notes=(*change.notes, NOTE_NOT_UNIQUE))
-            await self._confirm(noted, error.graph_request_id, change)
-            return
-        operation = replace(
-            change.operations[0], state=OpState.FAILED, graph_request_id=error.graph_request_id
-        )
-        failed = ended(replace(change, operations=(operation,)), State.FAILED, self._parts, error.refusal)
-        await self._end(change, failed, "failed", why=error.refusal, graph=error.graph_request_id)
+            return await self._confirm(noted, operation, error.graph_request_id, change)
+        failed = replace(operation, state=OpState.FAILED, graph_request_id=error.graph_request_id)
+        return await self._failed(change, failed, error.refusal)
 
-    async def _confirm(self, change: Change, graph_request_id: str, stored: Change | None = None) -> None:
-        """Read back before saying yes."""
-        operation = replace(change.operations[0], graph_request_id=graph_request_id)
-        seen = await read_back(self._parts, change, operation)
+    async def _failed(self, change: Change, failed: Operation, why: Refusal) -> Change | None:
+        """A guard that failed is told; a later operation that failed leaves a half-way state, said as such."""
+        if failed.kind.conditional:
+            noted = replace(change.having(failed), notes=(*change.notes, NOTE_GUARD_FAILED))
+            after = replace(noted, state=State.APPLYING)
+            return await self._progress.step(change, after, "guard-failed", {"code": why.code})
+        if failed.n > 1:
+            why = reasons.HALF_DONE.refuse(
+                name=change.target.name, why=why.reason.title, who=change.target.upn
+            )
+        done = ended(change.having(failed), State.FAILED, self._parts, why)
+        await self._progress.end(change, done, "failed", failed, why=why)
+        return None
+
+    async def _confirm(
+        self, change: Change, operation: Operation, graph_request_id: str, stored: Change | None = None
+    ) -> Change | None:
+        """Read back before saying yes. stored: the change as the store has it, when notes were added."""
+        sent = replace(operation, graph_request_id=graph_request_id)
+        seen = await self._effects.look(change.target.oid, sent)
         if seen.reading is Reading.NEW:
-            await self._applied(stored or change, replace(change, operations=(operation,)))
-        else:
-            acked = NOTE_NOT_UNIQUE not in change.notes
-            await self._unconfirmed(stored or change, graph_request_id, acked=acked, notes=change.notes)
+            return await self._operation_done(stored or change, change, sent)
+        acked = NOTE_NOT_UNIQUE not in change.notes
+        await self._unconfirmed(stored or change, sent, graph_request_id, acked=acked, notes=change.notes)
+        return None
 
-    async def _applied(self, stored: Change, change: Change) -> None:
-        operation = replace(change.operations[0], state=OpState.DONE)
-        done = ended(replace(change, operations=(operation,)), State.APPLIED, self._parts, None)
-        await self._end(stored, done, "applied", graph=operation.graph_request_id)
+    async def _operation_done(self, stored: Change, change: Change, operation: Operation) -> Change | None:
+        """The result of one operation; a plan of one ends in the same commit."""
+        done = change.having(replace(operation, state=OpState.DONE))
+        if len(done.operations) == 1:
+            finished = ended(done, State.APPLIED, self._parts, None)
+            await self._progress.end(stored, finished, "applied", operation)
+            return None
+        said = _SAID_OF_GUARDS.get(operation.kind)
+        noted = replace(done, state=State.APPLYING, notes=(*done.notes, *([said] if said else [])))
+        return await self._progress.step(stored, noted, "operation-applied", result_facts(operation))
 
     async def _unconfirmed(
-        self, change: Change, graph_request_id: str, *, acked: bool, notes: tuple[str, ...] | None = None
+        self,
+        change: Change,
+        operation: Operation,
+        graph_request_id: str,
+        *,
+        acked: bool,
+        notes: tuple[str, ...] | None = None,
     ) -> None:
-        now = self._parts.now()
-        operation = replace(change.operations[0], acked=acked, graph_request_id=graph_request_id)
+        asked = replace(operation, acked=acked, graph_request_id=graph_request_id)
         after = replace(
-            change,
+            change.having(asked),
             state=State.UNCONFIRMED,
-            operations=(operation,),
             notes=change.notes if notes is None else notes,
-            due_at=now + FIRST_READ,
+            due_at=self._parts.now() + FIRST_READ,
             lease_owner="",
             lease_until=None,
         )
-        told = notice(change, f"unconfirmed-{operation.attempt}", change.requester.oid)
-        await self._commit(change, after, "unconfirmed", {"graph_request_id": graph_request_id}, told=(told,))
+        told = notice(change, f"unconfirmed-{operation.n}-{operation.attempt}", change.requester.oid)
+        await self._progress.step(change, after, "unconfirmed", result_facts(asked), told=(told,))
 
     # --- after a crash or a lost reply ------------------------------------------------------------------
-    async def _recover(self, change: Change) -> None:
-        """The holder of the lease died somewhere between intent and result: find out by reading."""
-        operation = change.operations[0]
-        after = replace(
-            change,
-            state=State.UNCONFIRMED,
-            operations=(replace(operation, acked=False),),
-            due_at=self._parts.now(),
-        )
-        recovered = await self._commit(
-            change, after, "unconfirmed", {"what": "the worker stopped in between"}
-        )
+    async def _resume(self, change: Change) -> None:
+        """Between two operations: go on. Between intent and result: find out by reading."""
+        operation = change.current
+        numbers = await self._parts.store.numbers(change.id)
+        if operation is None or operation.state is OpState.PLANNED:
+            if operation is not None and self._parts.now() > (change.decided_at or change.created_at) + STUCK:
+                why = reasons.NOT_KEPT.refuse(request_id=operation.graph_request_id or "unknown")
+                await self._failed(change, replace(operation, state=OpState.FAILED), why)
+                return
+            await self._run(change, numbers)
+            return
+        unsure = change.having(replace(operation, acked=False))
+        after = replace(unsure, state=State.UNCONFIRMED, due_at=self._parts.now())
+        what = {"what": "the worker stopped in between"}
+        recovered = await self._progress.step(change, after, "unconfirmed", what)
         if recovered is not None:
             await self._reconcile(recovered)
 
     async def _reconcile(self, change: Change) -> None:
-        operation = change.operations[0]
-        seen = await read_back(self._parts, change, operation)
+        operation = change.current
+        if operation is None:
+            await self._run(change, {})
+            return
+        seen = await self._effects.look(change.target.oid, operation)
         if seen.reading is Reading.NEW:
-            await self._applied(change, change)
+            going_on = await self._operation_done(change, change, operation)
+            if going_on is not None:
+                await self._run(going_on, await self._parts.store.numbers(change.id))
         elif seen.reading is Reading.OTHER:
             why = reasons.THIRD_VALUE.refuse(slot=operation.slot.word, now=seen.now)
             failed = replace(operation, state=OpState.FAILED)
-            done = ended(replace(change, operations=(failed,)), State.CONFLICT, self._parts, why)
-            await self._end(change, done, "conflict", why=why)
+            done = ended(change.having(failed), State.CONFLICT, self._parts, why)
+            await self._progress.end(change, done, "conflict", failed, why=why)
         elif seen.reading is Reading.SILENT:
-            await self._later(change, self._parts.now() + RETRY)
+            await self._progress.later(change, self._parts.now() + RETRY)
         else:
             await self._still_the_earlier(change, replace(operation, reads=operation.reads + 1))
 
@@ -221,82 +267,23 @@ class Applying:
         refused = NOTE_NOT_UNIQUE in change.notes
         step = next_read(operation, self._parts.now(), refused=refused)
         if step.wait_until is not None:
-            after = replace(
-                change, operations=(operation,), due_at=step.wait_until, lease_owner="", lease_until=None
-            )
-            await self._parts.store.commit(Commit(at=self._parts.now(), moves=(Move(change, after),)))
-            return
-        if step.give_up:
-            await self._give_up(change, operation, refused)
+            await self._progress.later(change, step.wait_until, operation)
             return
         numbers = await self._parts.store.numbers(change.id)
-        try:
-            why = await self._rechecks.against(change, numbers)
-        except DirectoryUnavailable as error:
-            await self._later(change, self._parts.now() + (error.retry_after or RETRY))
-            return
-        if why is not None:
-            await self._give_up(change, operation, refused, why)
-        elif self._parts.read_only:
-            await self._later(change, self._parts.now() + PAUSED)
-        else:
-            await self._attempt(change, numbers)
+        why = None if step.give_up else await self._may_write(change, numbers)
+        if why is True:
+            going_on = await self._attempt(change, change, operation, numbers)
+            if going_on is not None:
+                await self._run(going_on, numbers)
+        elif why is not False:
+            said = reasons.DIRECTORY_NOT_UNIQUE if refused else reasons.NOT_KEPT
+            why = why or said.refuse(request_id=operation.graph_request_id or "unknown")
+            going_on = await self._failed(change, replace(operation, state=OpState.FAILED), why)
+            if going_on is not None:
+                await self._run(going_on, numbers)
 
-    async def _give_up(
-        self, change: Change, operation: Operation, refused: bool, why: Refusal | None = None
-    ) -> None:
-        said = reasons.DIRECTORY_NOT_UNIQUE if refused else reasons.NOT_KEPT
-        why = why or said.refuse(request_id=operation.graph_request_id or "unknown")
-        failed = replace(operation, state=OpState.FAILED)
-        done = ended(replace(change, operations=(failed,)), State.FAILED, self._parts, why)
-        await self._end(change, done, "failed", why=why)
 
-    # --- commits ----------------------------------------------------------------------------------------
-    async def _commit(
-        self,
-        before: Change,
-        after: Change,
-        what: str,
-        facts: Mapping[str, str] = MappingProxyType({}),
-        *,
-        told: tuple[Message, ...] = (),
-        unexpired: bool = False,
-    ) -> Change | None:
-        """One guarded move with its audit event; None when somebody else was first."""
-        now = self._parts.now()
-        done = await self._parts.store.commit(
-            Commit(
-                at=now,
-                moves=(Move(before, after, now if unexpired else None),),
-                events=(event(after, what, WORKER, **facts),),
-                messages=(*told, redraw(before)),
-            )
-        )
-        return None if isinstance(done, Lost) else done.changes[0]
-
-    async def _end(
-        self,
-        before: Change,
-        after: Change,
-        what: str,
-        *,
-        why: Refusal | None = None,
-        graph: str = "",
-        quiet: bool = False,
-    ) -> None:
-        operation = after.operations[0]
-        facts = {
-            "before": operation.before or "empty",
-            "after": operation.after or "empty",
-            "code": why.code if why else "",
-            "graph_request_id": graph,
-            "attempt": str(operation.attempt),
-        }
-        people: tuple[PersonRef, ...] = () if quiet else (after.requester, after.target)
-        told = tuple(notice(before, "ended", person.oid) for person in people)
-        if await self._commit(before, after, what, facts, told=told) is not None:
-            self._parts.metrics.count("changes", after.state.value)
-
-    async def _later(self, change: Change, due_at: datetime) -> None:
-        after = replace(change, due_at=due_at, lease_owner="", lease_until=None)
-        await self._parts.store.commit(Commit(at=self._parts.now(), moves=(Move(change, after),)))
+_SAID_OF_GUARDS = {
+    OpKind.KEEP_DEFAULT: NOTE_DEFAULT_RESTORED,
+    OpKind.KEEP_SMS_OFF: NOTE_SMS_SWITCHED_OFF,
+}

@@ -1,58 +1,28 @@
 """May this change be made, under which rule, and who decides: all rules judged on fresh facts.
 
-Knows the policy, the directory's facts and the order rules of phone methods. Must not store or send.
+Knows the policy and which facts are needed. Must not store or send; the plan itself is made in `planning`.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from bot.domain import reasons
-from bot.domain.change import OpKind, ResolvedStep
-from bot.domain.people import Person, Phones, Protection, Role, TargetKind
-from bot.domain.phone import PhoneNumber, Slot
-from bot.domain.policy import Action, Rule
+from bot.domain.change import ResolvedStep
+from bot.domain.methods import Inclusion, SignIn
+from bot.domain.people import Person, TargetKind
+from bot.domain.policy import Rule
 from bot.domain.reason import Refusal
-from bot.ports import DirectoryUnavailable, Reach
+from bot.ports import DirectoryUnavailable
 from bot.workflow.approvers import Approvers
 from bot.workflow.parts import Parts
+from bot.workflow.planning import Case, Facts, Plan, against, is_already_so, plan
 
-NOTE_DEFAULT_UNREADABLE = "default-unreadable"
-NOTE_ADDS = "adds"
-NOTE_REPLACES = "replaces"
-NOTE_SMS_SIGN_IN = "sms-sign-in"
-NOTE_REMOVES = "removes"
-NOTE_LAST_PHONE = "last-phone"
 NOTE_TARGET_UNTOLD = "target-not-told"
-NOTE_NOT_UNIQUE = "sms-not-unique"
 NOTE_WEAK_GROUPS = "weak-groups"
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """What is asked for. number is None when the slot is to be emptied."""
-
-    requester: str
-    target: Person
-    action: Action
-    slot: Slot
-    number: PhoneNumber | None = field(default=None, repr=False)
-
-    @property
-    def kind(self) -> OpKind:
-        return OpKind.REMOVE if self.number is None else OpKind.SET
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What the directory says about the target now."""
-
-    phones: Phones
-    protection: Protection
-    target_roles: frozenset[Role]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +33,7 @@ class Cleared:
     kind: TargetKind
     rule: Rule
     step: ResolvedStep
+    plan: Plan
     notes: tuple[str, ...]
 
 
@@ -87,9 +58,8 @@ class Judge:
         if isinstance(gathered, Refusal):
             return Judgement((gathered, *self._personal(case)))
         kind = kind_of(case.target, gathered)
-        held = gathered.phones.get(case.slot)
-        refusals = [*self._personal(case), *_facts_against(case, gathered)]
-        if not refusals and self._is_already_so(case, held):
+        refusals = [*self._personal(case), *against(case, gathered)]
+        if not refusals and is_already_so(case, gathered):
             return Judgement()
         rule = self._parts.policy.rule_for(case.action, kind)
         if rule is None and not gathered.protection:
@@ -99,22 +69,34 @@ class Judge:
         return await self._with_approvers(case, gathered, kind, rule)
 
     async def gather(self, target: Person) -> Facts | Refusal:
-        """Fresh phones, protection and roles of the target, read side by side."""
+        """Fresh phones, protection, roles and sign-in experience of the target, read side by side."""
         policy = self._parts.policy
-        phones, protection, groups = await _all(
-            self._parts.directory.phones(target.oid),
-            self._parts.directory.protection(target.oid, policy.protected, policy.all_groups()),
-            self._parts.directory.member_of(target.oid, policy.all_groups()),
+        directory = self._parts.directory
+        phones, protection, groups, sign_in, sms = await _all(
+            directory.phones(target.oid),
+            directory.protection(target.oid, policy.protected, policy.all_groups()),
+            directory.member_of(target.oid, policy.all_groups()),
+            directory.sign_in(target.oid),
+            self._sms_policy(target.oid),
         )
         if isinstance(protection, DirectoryUnavailable) or isinstance(groups, DirectoryUnavailable):
             what = protection.what if isinstance(protection, DirectoryUnavailable) else groups.what
             return reasons.PROTECTION_UNKNOWN.refuse(name=target.name, what=what)
         if isinstance(phones, DirectoryUnavailable):
             return reasons.DIRECTORY_UNAVAILABLE.refuse(what=phones.what)
-        return Facts(phones, protection, policy.roles_from(groups))
+        # What only makes the preview fuller is not worth a refusal: it is said that it is not known.
+        known = (
+            SignIn(readable=False, why=sign_in.what) if isinstance(sign_in, DirectoryUnavailable) else sign_in
+        )
+        included = None if isinstance(sms, DirectoryUnavailable) else sms
+        return Facts(phones, protection, policy.roles_from(groups), known, included)
 
-    def _is_already_so(self, case: Case, held: PhoneNumber | None) -> bool:
-        return case.number is not None and case.number.same_as(held)
+    async def _sms_policy(self, oid: str) -> Inclusion:
+        """How the tenant's policy for texts treats the person."""
+        policy = await self._parts.directory.method_policy()
+        groups = policy.sms.groups
+        member = await self._parts.directory.member_of(oid, groups) if groups else frozenset()
+        return policy.sms.of(oid, member)
 
     def _personal(self, case: Case) -> list[Refusal]:
         found = []
@@ -135,8 +117,12 @@ class Judge:
             missing = "; ".join(step.missing) or "the policy names nobody else"
             refusal = reasons.NOBODY_TO_ASK.refuse(rule=rule.name, missing=missing)
             return Judgement((refusal,))
-        notes = _notes(case, facts, reach, weak=self._parts.policy.accept_weak_groups)
-        return Judgement(cleared=Cleared(facts, kind, rule, step, notes))
+        made = plan(
+            case, facts, self._parts.number_key, sms_may_come=self._parts.policy.automatic_sms_sign_in
+        )
+        notes = made.notes + (() if reach.ok else (NOTE_TARGET_UNTOLD,))
+        notes += (NOTE_WEAK_GROUPS,) if self._parts.policy.accept_weak_groups else ()
+        return Judgement(cleared=Cleared(facts, kind, rule, step, made, notes))
 
 
 def kind_of(target: Person, facts: Facts) -> TargetKind:
@@ -146,40 +132,6 @@ def kind_of(target: Person, facts: Facts) -> TargetKind:
     if facts.target_roles:
         return TargetKind.OPERATOR
     return TargetKind.GUEST if target.guest else TargetKind.ORDINARY
-
-
-def _facts_against(case: Case, facts: Facts) -> list[Refusal]:
-    found = []
-    if facts.protection:
-        found.append(reasons.PROTECTED.refuse(name=case.target.name, facts="; ".join(facts.protection.facts)))
-    held = facts.phones.get(case.slot)
-    alternate = facts.phones.get(Slot.ALTERNATE)
-    who = case.target.upn
-    if case.number is None and held is None:
-        found.append(reasons.NOTHING_TO_REMOVE.refuse(name=case.target.name, slot=case.slot.word, who=who))
-    elif case.number is None and case.slot is Slot.MOBILE and alternate is not None:
-        found.append(reasons.ALTERNATE_STILL_THERE.refuse(who=who))
-    if case.number is not None and case.slot is Slot.ALTERNATE and facts.phones.get(Slot.MOBILE) is None:
-        found.append(reasons.MOBILE_FIRST.refuse(who=who))
-    return found
-
-
-def _notes(case: Case, facts: Facts, target_reach: Reach, *, weak: bool) -> tuple[str, ...]:
-    notes = []
-    if case.number is None:
-        notes.append(NOTE_REMOVES)
-        if len(facts.phones.by_slot) == 1:
-            notes.append(NOTE_LAST_PHONE)
-    else:
-        notes.append(NOTE_ADDS if facts.phones.get(case.slot) is None else NOTE_REPLACES)
-        if case.slot is Slot.MOBILE and facts.phones.get(Slot.MOBILE) is None:
-            notes.append(NOTE_SMS_SIGN_IN)
-    notes.append(NOTE_DEFAULT_UNREADABLE)
-    if not target_reach.ok:
-        notes.append(NOTE_TARGET_UNTOLD)
-    if weak:
-        notes.append(NOTE_WEAK_GROUPS)
-    return tuple(notes)
 
 
 async def _all(*reads: Coroutine[Any, Any, Any]) -> list[Any]:

@@ -6,15 +6,17 @@ Knows the policy and the directory's facts. Must not write anywhere: it answers 
 from __future__ import annotations
 
 from bot.domain import reasons
-from bot.domain.change import Change, Operation, Verdict, content_hash
+from bot.domain.change import Change, OpKind, OpState, Verdict, content_hash
 from bot.domain.people import Person, Phones, Role
 from bot.domain.phone import PhoneNumber, Slot
 from bot.domain.reason import Refusal
 from bot.ports import DirectoryUnavailable
 from bot.workflow.approvers import Approvers
+from bot.workflow.effects import Effects, Reading
 from bot.workflow.identity import Identity
-from bot.workflow.judging import Facts, Judge, kind_of
+from bot.workflow.judging import Judge, kind_of
 from bot.workflow.parts import Parts
+from bot.workflow.planning import Facts
 
 
 class Rechecks:
@@ -25,6 +27,7 @@ class Rechecks:
         self._identity = identity
         self._approvers = approvers
         self._judge = judge
+        self._effects = Effects(parts)
 
     async def against(self, change: Change, numbers: dict[int, PhoneNumber]) -> Refusal | None:
         """Why the change must not be written now, or None."""
@@ -61,7 +64,7 @@ class Rechecks:
             return reasons.PROTECTED.refuse(name=target.name, facts="; ".join(facts.protection.facts))
         if self._rule_changed(change, target, facts):
             return reasons.RULE_CHANGED.refuse()
-        return self._value_moved(change, change.operations[0], facts.phones)
+        return _order_broken(change, facts.phones) or await self._value_moved(change)
 
     def _rule_changed(self, change: Change, target: Person, facts: Facts) -> bool:
         rule = self._parts.policy.rule_for(change.action, kind_of(target, facts))
@@ -71,17 +74,21 @@ class Rechecks:
         approvals = [v for v in change.votes if v.verdict is Verdict.APPROVE and v.via in asked]
         return len(approvals) < sum(step.need for step in rule.steps)
 
-    def _value_moved(self, change: Change, operation: Operation, phones: Phones) -> Refusal | None:
-        held = phones.get(operation.slot)
-        key = self._parts.number_key(held)
-        now = held.masked if held else "empty"
-        if key == operation.before_key:
-            return _order_broken(change, operation, phones)
-        slot = operation.slot.word
-        if key == operation.after_key:
-            return reasons.ALREADY_THERE.refuse(slot=slot, now=now)
-        before = operation.before or "empty"
-        return reasons.DIRECTORY_MOVED.refuse(slot=slot, before=before, now=now, who=change.target.upn)
+    async def _value_moved(self, change: Change) -> Refusal | None:
+        """Everything still to be written must be about the value that was shown."""
+        for operation in change.operations:
+            if operation.kind.conditional or operation.state is not OpState.PLANNED:
+                continue
+            seen = await self._effects.look(change.target.oid, operation)
+            slot = operation.slot.word
+            if seen.reading is Reading.SILENT:
+                raise DirectoryUnavailable("the present value")
+            if seen.reading is Reading.NEW:
+                return reasons.ALREADY_THERE.refuse(slot=slot, now=seen.now)
+            if seen.reading is Reading.OTHER:
+                before, who = operation.before or "empty", change.target.upn
+                return reasons.DIRECTORY_MOVED.refuse(slot=slot, before=before, now=seen.now, who=who)
+        return None
 
 
 def _identity_moved(change: Change, target: Person) -> Refusal | None:
@@ -92,9 +99,11 @@ def _identity_moved(change: Change, target: Person) -> Refusal | None:
     return None
 
 
-def _order_broken(change: Change, operation: Operation, phones: Phones) -> Refusal | None:
+def _order_broken(change: Change, phones: Phones) -> Refusal | None:
+    operation = change.operations[0]
     if operation.slot is Slot.ALTERNATE and operation.after_key and phones.get(Slot.MOBILE) is None:
         return reasons.MOBILE_FIRST.refuse(who=change.target.upn)
-    if operation.slot is Slot.MOBILE and not operation.after_key and phones.get(Slot.ALTERNATE):
+    removes_mobile = operation.kind is OpKind.REMOVE and operation.slot is Slot.MOBILE
+    if removes_mobile and phones.get(Slot.ALTERNATE):
         return reasons.ALTERNATE_STILL_THERE.refuse(who=change.target.upn)
     return None

@@ -1,17 +1,14 @@
-"""Finding out what became of a write by reading: what a reading means, and when to read again.
+"""When to read again after a write whose effect is not certain, and when to stop.
 
-Knows the read-back table and its times. Must not write anywhere.
+Knows the times of the read-back table. Must not read or write anywhere.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 
-from bot.domain.change import Change, Operation
-from bot.ports import DirectoryUnavailable
-from bot.workflow.parts import Parts
+from bot.domain.change import Operation
 
 FIRST_READ = timedelta(seconds=5)
 # Reads 5, 20 and 65 s after the send; only then may a lost write be sent once more. Graph's reads are
@@ -21,39 +18,12 @@ SETTLE = (timedelta(minutes=5), timedelta(minutes=65))
 SENDS_AT_MOST = 2
 
 
-class Reading(StrEnum):
-    NEW = "new"
-    EARLIER = "earlier"
-    OTHER = "other"
-    SILENT = "silent"
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """One reading of a slot. now: masked, "empty", or "" when the directory was silent."""
-
-    reading: Reading
-    now: str = ""
-
-
 @dataclass(frozen=True, slots=True)
 class NextStep:
     """After another reading of the earlier value: wait, give up, or (neither) send once more."""
 
     wait_until: datetime | None = None
     give_up: bool = False
-
-
-async def read_back(parts: Parts, change: Change, operation: Operation) -> Seen:
-    """What the slot holds now, against the earlier and the new value."""
-    try:
-        held = (await parts.directory.phones(change.target.oid)).get(operation.slot)
-    except DirectoryUnavailable:
-        return Seen(Reading.SILENT)
-    key, now = parts.number_key(held), held.masked if held else "empty"
-    if key == operation.after_key:
-        return Seen(Reading.NEW, now)
-    return Seen(Reading.EARLIER if key == operation.before_key else Reading.OTHER, now)
 
 
 def next_read(operation: Operation, now: datetime, *, refused: bool) -> NextStep:

@@ -5,21 +5,22 @@ Knows judging and the store. Must not decide a request or write to the directory
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from bot.domain import reasons
-from bot.domain.change import Change, Operation, State, content_hash
-from bot.domain.command import RemovePhone, SetPhone, Who, WhoKind
+from bot.domain.change import Change, Operation, OpKind, State, content_hash
+from bot.domain.command import Order, RemovePhone, SetPhone, SmsSignIn, Swap, Who, WhoKind
 from bot.domain.outcome import AlreadySo, Choice, Form, Outcome, Refused
 from bot.domain.people import Actor, Person, PersonRef
 from bot.domain.phone import PhoneNumber, Slot, hide_numbers, read_number
 from bot.domain.policy import Action
 from bot.domain.reason import Refusal
 from bot.ports import Commit, DirectoryUnavailable, Lost, LostBecause, Message, MessageKind, Move
-from bot.workflow.judging import Case, Cleared, Judge, Judgement
+from bot.workflow.judging import Cleared, Judge, Judgement
 from bot.workflow.lookup import Several, look_up
 from bot.workflow.parts import Envelope, Parts, event
+from bot.workflow.planning import Case
 from bot.workflow.views import CANCELLABLE, outcome_of
 
 PREVIEW_LIFE = timedelta(minutes=10)
@@ -35,13 +36,14 @@ class Requests:
         self._parts = parts
         self._judge = judge
 
-    async def ask(self, command: SetPhone | RemovePhone, actor: Actor, envelope: Envelope) -> Outcome:
+    async def ask(self, command: Order, actor: Actor, envelope: Envelope) -> Outcome:
         """A preview, or the form, a choice, or every reason why not."""
         command = replace(command, reason=hide_numbers(command.reason), ticket=hide_numbers(command.ticket))
-        if command.who is None or command.slot is None or _number_missing(command):
+        wish = _wish(command)
+        if command.who is None or wish is None:
             return await self._form(command, actor)
         found = await look_up(self._parts.directory, command.who, actor)
-        number = self._number(command, command.slot)
+        number = self._number(command, wish.slot)
         if isinstance(found, Several):
             return Choice(found.people, command)
         refusals = [x for x in (found, number) if isinstance(x, Refusal)]
@@ -50,7 +52,7 @@ class Requests:
             return Form(command, _beside_fields(found, number), target)
         if isinstance(found, Refusal) or isinstance(number, Refusal):
             return Refused(tuple(refusals))
-        case = Case(actor.oid, found, _action(command), command.slot, number)
+        case = Case(actor.oid, found, wish.action, wish.slot, number, wish.enable)
         outcome = await self._preview(case, command, actor, envelope)
         if command.from_form and isinstance(outcome, Refused):
             # The form stays, with what was typed and the whole refusal above it.
@@ -68,7 +70,9 @@ class Requests:
             return Refused((reasons.DIRECTORY_UNAVAILABLE.refuse(what=error.what),))
         if target is None:
             return Refused((reasons.PERSON_UNKNOWN.refuse(who=change.target.upn),))
-        case = Case(actor.oid, target, change.action, change.slot, numbers.get(1))
+        enable = change.operations[0].kind is OpKind.SMS_ON
+        number = numbers.get(1) if change.action is Action.SET else None
+        case = Case(actor.oid, target, change.action, change.slot, number, enable)
         judged = await self._judge.judge(case)
         refusals = judged.refusals or self._moved_since(change, judged)
         if refusals or judged.cleared is None:
@@ -104,16 +108,22 @@ class Requests:
 
     async def repeat(self, change: Change, actor: Actor, envelope: Envelope) -> Outcome:
         """A new request with what the old one said; numbers are not kept, so they are asked for again."""
-        who = Who(WhoKind.OID, change.target.oid)
-        command: SetPhone | RemovePhone
-        if change.action is Action.REMOVE:
-            command = RemovePhone(who, change.slot, change.reason, change.ticket)
-        else:
-            command = SetPhone(who, change.slot, None, change.reason, change.ticket)
+        who, slot = Who(WhoKind.OID, change.target.oid), change.slot
+        command: Order
+        match change.action:
+            case Action.REMOVE:
+                command = RemovePhone(who, slot, change.reason, change.ticket)
+            case Action.SWAP:
+                command = Swap(who, change.reason, change.ticket)
+            case Action.SMS:
+                enable = change.operations[0].kind is OpKind.SMS_ON
+                command = SmsSignIn(who, enable, change.reason, change.ticket)
+            case _:
+                command = SetPhone(who, slot, None, change.reason, change.ticket)
         return await self.ask(command, actor, envelope)
 
     # --- pieces -----------------------------------------------------------------------------------------
-    async def _form(self, command: SetPhone | RemovePhone, actor: Actor) -> Outcome:
+    async def _form(self, command: Order, actor: Actor) -> Outcome:
         errors: tuple[tuple[str, Refusal], ...] = ()
         target: Person | None = None
         if command.who is not None:
@@ -127,23 +137,22 @@ class Requests:
                 command = replace(command, who=Who(WhoKind.OID, found.oid))
         return Form(command, errors, target)
 
-    def _number(self, command: SetPhone | RemovePhone, slot: Slot) -> PhoneNumber | Refusal | None:
-        if isinstance(command, RemovePhone):
+    def _number(self, command: Order, slot: Slot) -> PhoneNumber | Refusal | None:
+        if not isinstance(command, SetPhone):
             return None
         return read_number(command.number or "", slot, self._parts.policy.numbers)
 
-    async def _preview(
-        self, case: Case, command: SetPhone | RemovePhone, actor: Actor, envelope: Envelope
-    ) -> Outcome:
+    async def _preview(self, case: Case, command: Order, actor: Actor, envelope: Envelope) -> Outcome:
         judged = await self._judge.judge(case)
-        if not judged.refusals and judged.cleared is None and case.number is not None:
-            return AlreadySo(case.target, case.slot, case.number.masked)
+        if not judged.refusals and judged.cleared is None:
+            now = case.number.masked if case.number else ""
+            return AlreadySo(case.target, case.slot, now, case.action, case.enable)
         refusals = judged.refusals + await self._slot_taken(case)
         if refusals or judged.cleared is None:
             return Refused(refusals)
         for _ in range(ID_TRIES):
             change = self._build(case, judged.cleared, command, actor, envelope)
-            numbers = {} if case.number is None else {(change.id, 1): case.number}
+            numbers = {(change.id, n): number for n, number in judged.cleared.plan.numbers.items()}
             done = await self._parts.store.commit(
                 Commit(
                     at=change.created_at,
@@ -168,21 +177,11 @@ class Requests:
         self,
         case: Case,
         cleared: Cleared,
-        command: SetPhone | RemovePhone,
+        command: Order,
         actor: Actor,
         envelope: Envelope,
     ) -> Change:
         now = self._parts.now()
-        held = cleared.facts.phones.get(case.slot)
-        operation = Operation(
-            n=1,
-            kind=case.kind,
-            slot=case.slot,
-            before=held.masked if held else "",
-            after=case.number.masked if case.number else "",
-            before_key=self._parts.number_key(held),
-            after_key=self._parts.number_key(case.number),
-        )
         change = Change(
             id=self._parts.ids.request_key(),
             tenant_id=self._parts.tenant_id,
@@ -191,7 +190,7 @@ class Requests:
             requester=PersonRef.of(actor.person),
             target=PersonRef.of(case.target),
             target_kind=cleared.kind,
-            operations=(operation,),
+            operations=cleared.plan.operations,
             reason=command.reason,
             ticket=command.ticket,
             rule=cleared.rule.name,
@@ -208,21 +207,20 @@ class Requests:
             expires_at=now + PREVIEW_LIFE,
             due_at=now + PREVIEW_LIFE,
         )
-        numbers = {} if case.number is None else {1: case.number}
-        return replace(change, content_hash=content_hash(change, numbers))
+        return replace(change, content_hash=content_hash(change, cleared.plan.numbers))
 
     def _moved_since(self, change: Change, judged: Judgement) -> tuple[Refusal, ...]:
         if judged.cleared is None:
             now = change.operations[0].after
             return (reasons.ALREADY_THERE.refuse(slot=change.slot.word, now=now),)
-        held = judged.cleared.facts.phones.get(change.slot)
-        if self._parts.number_key(held) == change.operations[0].before_key:
+        planned = judged.cleared.plan.operations
+        if [_content(op) for op in planned] == [_content(op) for op in change.operations]:
             return ()
         return (
             reasons.DIRECTORY_MOVED.refuse(
                 slot=change.slot.word,
                 before=change.operations[0].before or "empty",
-                now=held.masked if held else "empty",
+                now=planned[0].before or "empty",
                 who=change.target.upn,
             ),
         )
@@ -320,12 +318,28 @@ def _open_request(holder: Change) -> Refusal:
     )
 
 
-def _number_missing(command: SetPhone | RemovePhone) -> bool:
-    return isinstance(command, SetPhone) and not (command.number or "").strip()
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """What a command asks for, whoever it is about."""
+
+    action: Action
+    slot: Slot
+    enable: bool = False
 
 
-def _action(command: SetPhone | RemovePhone) -> Action:
-    return Action.SET if isinstance(command, SetPhone) else Action.REMOVE
+def _wish(command: Order) -> _Wish | None:
+    """None when something is missing that only the form can ask for."""
+    match command:
+        case SetPhone(slot=Slot() as slot, number=str() as number) if number.strip():
+            return _Wish(Action.SET, slot)
+        case RemovePhone(slot=Slot() as slot):
+            return _Wish(Action.REMOVE, slot)
+        case Swap():
+            return _Wish(Action.SWAP, Slot.MOBILE)
+        case SmsSignIn(enable=enable):
+            return _Wish(Action.SMS, Slot.MOBILE, enable)
+        case _:
+            return None
 
 
 def _beside_fields(
@@ -337,6 +351,11 @@ def _beside_fields(
     if isinstance(number, Refusal):
         errors.append(("number", number))
     return tuple(errors)
+
+
+def _content(operation: Operation) -> tuple[object, ...]:
+    """What an approval is about: the same plan over the same values as shown."""
+    return operation.n, operation.kind, operation.slot, operation.before_key, operation.after_key
 
 
 def _facts(change: Change) -> dict[str, str]:

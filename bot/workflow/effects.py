@@ -1,0 +1,87 @@
+"""One operation at the directory: what it holds now, whether a guard has to act, and the one write.
+
+Knows which reading and which call belong to which kind of operation. Must not know states or the store.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bot.domain.change import Operation, OpKind
+from bot.domain.methods import Default
+from bot.domain.phone import PhoneNumber
+from bot.ports import DirectoryUnavailable, Receipt
+from bot.workflow.parts import Parts
+
+SMS_ON, SMS_OFF = "sms:on", "sms:off"
+DEFAULT = "default:"
+
+
+class Reading(StrEnum):
+    """A reading of what an operation is about, against the plan."""
+
+    NEW = "new"
+    EARLIER = "earlier"
+    OTHER = "other"
+    SILENT = "silent"
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """now: masked or in words, "empty", or "" when the directory was silent."""
+
+    reading: Reading
+    now: str = ""
+
+
+class Effects:
+    """The directory as the plan sees it."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def look(self, oid: str, operation: Operation) -> Seen:
+        """Where the operation stands. Never raises for a silent directory."""
+        try:
+            key, now = await self._read(oid, operation)
+        except DirectoryUnavailable:
+            return Seen(Reading.SILENT)
+        if key == operation.after_key or self._is_kept(operation, key):
+            return Seen(Reading.NEW, now)
+        if operation.kind.conditional or key == operation.before_key:
+            return Seen(Reading.EARLIER, now)
+        return Seen(Reading.OTHER, now)
+
+    async def perform(
+        self, oid: str, operation: Operation, number: PhoneNumber | None, call_id: str
+    ) -> Receipt:
+        """Exactly one write. Raises the three directory exceptions."""
+        match operation.kind:
+            case OpKind.SET | OpKind.REMOVE:
+                return await self._parts.directory.write(oid, operation, number, call_id)
+            case OpKind.SMS_ON | OpKind.SMS_OFF | OpKind.KEEP_SMS_OFF:
+                enable = operation.kind is OpKind.SMS_ON
+                return await self._parts.directory.sms_sign_in(oid, enable, call_id)
+            case OpKind.KEEP_DEFAULT:
+                default = Default(operation.after_key.removeprefix(DEFAULT))
+                return await self._parts.directory.set_default(oid, default, call_id)
+
+    async def _read(self, oid: str, operation: Operation) -> tuple[str, str]:
+        if operation.kind is OpKind.KEEP_DEFAULT:
+            sign_in = await self._parts.directory.sign_in(oid)
+            if not sign_in.readable or sign_in.default is None:
+                raise DirectoryUnavailable("the default sign-in method cannot be read")
+            return DEFAULT + sign_in.default.value, sign_in.default.value
+        phones = await self._parts.directory.phones(oid)
+        if operation.kind in (OpKind.SET, OpKind.REMOVE):
+            held = phones.get(operation.slot)
+            return self._parts.number_key(held), held.masked if held else "empty"
+        return (SMS_ON, "on") if phones.sms_sign_in == "ready" else (SMS_OFF, "off")
+
+    def _is_kept(self, operation: Operation, key: str) -> bool:
+        """A default that became stronger is no downgrade."""
+        if operation.kind is not OpKind.KEEP_DEFAULT:
+            return False
+        now = Default(key.removeprefix(DEFAULT))
+        return now.weaker_than(Default(operation.after_key.removeprefix(DEFAULT))) is False

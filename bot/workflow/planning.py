@@ -1,0 +1,217 @@
+"""From what is asked and what the directory holds to the ordered plan of operations, and what to say before.
+
+Knows the order rules of phone methods and which side effects need a guard. Must not read, store or judge
+approvals. Pure: the same case and facts give the same plan. Sources: Graph docs "phoneAuthenticationMethod"
+(order rules, automatic SMS sign-in), "signInPreferences" (default method).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from bot.domain import reasons
+from bot.domain.change import Operation, OpKind
+from bot.domain.methods import Default, Inclusion, Method, SignIn, SmsState
+from bot.domain.people import Person, Phones, Protection, Role
+from bot.domain.phone import PhoneNumber, Slot
+from bot.domain.policy import Action
+from bot.domain.reason import Refusal
+from bot.workflow.effects import DEFAULT, SMS_OFF, SMS_ON
+
+NOTE_DEFAULT_UNREADABLE = "default-unreadable"
+NOTE_DEFAULT_KEPT = "default-kept"
+NOTE_ADDS = "adds"
+NOTE_REPLACES = "replaces"
+NOTE_REMOVES = "removes"
+NOTE_SWAPS = "swaps"
+NOTE_LAST_PHONE = "last-phone"
+NOTE_LAST_METHOD = "last-method"
+NOTE_WEAKER = "weaker-than-held"
+NOTE_SMS_SIGN_IN = "sms-sign-in"
+NOTE_SMS_KEPT_OFF = "sms-kept-off"
+NOTE_SMS_ON = "sms-on"
+NOTE_SMS_OFF = "sms-off"
+NOTE_NO_PASSWORD = "no-password"  # noqa: S105 - the name of a note
+
+_DEFAULTS_OF = {
+    Slot.MOBILE: frozenset({Default.SMS, Default.VOICE_MOBILE}),
+    Slot.ALTERNATE: frozenset({Default.VOICE_ALTERNATE}),
+    Slot.OFFICE: frozenset({Default.VOICE_OFFICE}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What is asked for. number: only for `set`. enable: only for `sms`."""
+
+    requester: str
+    target: Person
+    action: Action
+    slot: Slot
+    number: PhoneNumber | None = field(default=None, repr=False)
+    enable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the directory says about the target now. sms_policy: None when it cannot be read."""
+
+    phones: Phones
+    protection: Protection
+    target_roles: frozenset[Role]
+    sign_in: SignIn = SignIn(readable=False)  # noqa: RUF009 - a frozen value
+    sms_policy: Inclusion | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Operations in the only order the directory allows, the clear new numbers, and notes for the cards."""
+
+    operations: tuple[Operation, ...]
+    numbers: dict[int, PhoneNumber]
+    notes: tuple[str, ...]
+
+
+def against(case: Case, facts: Facts) -> list[Refusal]:
+    """Everything about the target that stands in the way, by the rules of phone methods."""
+    found = []
+    name, who = case.target.name, case.target.upn
+    if facts.protection:
+        found.append(reasons.PROTECTED.refuse(name=name, facts="; ".join(facts.protection.facts)))
+    mobile, alternate = facts.phones.get(Slot.MOBILE), facts.phones.get(Slot.ALTERNATE)
+    match case.action:
+        case Action.SWAP if alternate is None:
+            found.append(reasons.NO_ALTERNATE.refuse(name=name, who=who))
+        case Action.SMS if mobile is None:
+            found.append(reasons.NO_MOBILE_FOR_SMS.refuse(name=name, who=who))
+        case Action.SMS if case.enable and case.target.guest:
+            found.append(reasons.SMS_NOT_FOR_GUESTS.refuse())
+        case Action.SET if case.slot is Slot.ALTERNATE and mobile is None:
+            found.append(reasons.MOBILE_FIRST.refuse(who=who))
+        case Action.REMOVE:
+            found += _against_removing(case, facts)
+        case _:
+            pass
+    return found
+
+
+def is_already_so(case: Case, facts: Facts) -> bool:
+    """The directory holds it already: no write and no approval."""
+    if case.action is Action.SET:
+        return case.number is not None and case.number.same_as(facts.phones.get(case.slot))
+    if case.action is Action.SMS:
+        return (facts.phones.sms_sign_in is SmsState.READY) is case.enable
+    return False
+
+
+def plan(case: Case, facts: Facts, key: Callable[[PhoneNumber | None], str], *, sms_may_come: bool) -> Plan:
+    """The plan of a case that nothing stands against. key: keyed hash of a number.
+
+    sms_may_come: the policy lets the directory register SMS sign-in by itself; else it is switched off again.
+    """
+    operations = [_first(case, facts, key)]
+    numbers: dict[int, PhoneNumber] = {}
+    if case.number is not None:
+        numbers[1] = case.number
+    if case.action is Action.SWAP:
+        promoted = facts.phones.get(Slot.ALTERNATE)
+        if promoted is not None:
+            numbers[1] = promoted
+        operations.append(_removal(2, Slot.ALTERNATE, promoted, key))
+    notes = _notes(case, facts)
+    if _sms_could_come(case, facts):
+        notes.append(NOTE_SMS_SIGN_IN if sms_may_come else NOTE_SMS_KEPT_OFF)
+        if not sms_may_come:
+            operations.append(
+                Operation(len(operations) + 1, OpKind.KEEP_SMS_OFF, Slot.MOBILE, "", "off", "", SMS_OFF)
+            )
+    notes += _guard_default(case, facts, operations)
+    return Plan(tuple(operations), numbers, tuple(notes))
+
+
+def _first(case: Case, facts: Facts, key: Callable[[PhoneNumber | None], str]) -> Operation:
+    held = facts.phones.get(case.slot)
+    if case.action is Action.SMS:
+        before, after = (SMS_OFF, SMS_ON) if case.enable else (SMS_ON, SMS_OFF)
+        kind = OpKind.SMS_ON if case.enable else OpKind.SMS_OFF
+        words = {SMS_ON: "on", SMS_OFF: "off"}
+        return Operation(1, kind, Slot.MOBILE, words[before], words[after], before, after)
+    new = facts.phones.get(Slot.ALTERNATE) if case.action is Action.SWAP else case.number
+    if new is None:
+        return _removal(1, case.slot, held, key)
+    before = held.masked if held else ""
+    return Operation(1, OpKind.SET, case.slot, before, new.masked, key(held), key(new))
+
+
+def _removal(
+    n: int, slot: Slot, held: PhoneNumber | None, key: Callable[[PhoneNumber | None], str]
+) -> Operation:
+    return Operation(n, OpKind.REMOVE, slot, held.masked if held else "", "", key(held), "")
+
+
+def _against_removing(case: Case, facts: Facts) -> list[Refusal]:
+    name, who = case.target.name, case.target.upn
+    if facts.phones.get(case.slot) is None:
+        return [reasons.NOTHING_TO_REMOVE.refuse(name=name, slot=case.slot.word, who=who)]
+    if case.slot is Slot.MOBILE and facts.phones.get(Slot.ALTERNATE) is not None:
+        return [reasons.ALTERNATE_STILL_THERE.refuse(who=who)]
+    others = [m for m in facts.sign_in.methods if m is not Method.PASSWORD]
+    if facts.sign_in.default in _DEFAULTS_OF[case.slot] and len(others) > 1:
+        return [reasons.DEFAULT_METHOD.refuse(slot=case.slot.word, name=name)]
+    return []
+
+
+def _sms_could_come(case: Case, facts: Facts) -> bool:
+    """A mobile that is set may be registered as a sign-in name by the directory itself.
+
+    Not when the policy is known to leave the person out, nor when the sign-in is on already.
+    """
+    sets_mobile = case.action is Action.SWAP or (case.action is Action.SET and case.slot is Slot.MOBILE)
+    if not sets_mobile or case.target.guest or facts.phones.sms_sign_in is SmsState.READY:
+        return False
+    return facts.sms_policy is None or facts.sms_policy.usable_for_sign_in
+
+
+def _guard_default(case: Case, facts: Facts, operations: list[Operation]) -> list[str]:
+    """Keeps the default where it can be read; else the people deciding are told."""
+    if case.action is Action.SMS:
+        return []
+    sign_in = facts.sign_in
+    if not sign_in.readable or sign_in.default is None:
+        return [NOTE_DEFAULT_UNREADABLE]
+    kept = sign_in.default
+    gone = case.action is Action.REMOVE and kept in _DEFAULTS_OF[case.slot]
+    if gone or kept in (Default.NONE, Default.UNKNOWN):
+        return []
+    n = len(operations) + 1
+    operations.append(Operation(n, OpKind.KEEP_DEFAULT, case.slot, "", kept.words, "", DEFAULT + kept.value))
+    return [NOTE_DEFAULT_KEPT]
+
+
+def _notes(case: Case, facts: Facts) -> list[str]:
+    match case.action:
+        case Action.SWAP:
+            return [NOTE_SWAPS]
+        case Action.SMS:
+            frontline = not case.enable and facts.sign_in.readable
+            locked_out = frontline and Method.PASSWORD not in facts.sign_in.methods
+            return [NOTE_SMS_ON if case.enable else NOTE_SMS_OFF, *([NOTE_NO_PASSWORD] if locked_out else [])]
+        case Action.REMOVE:
+            return [NOTE_REMOVES, *_last(facts)]
+        case _:
+            return _notes_of_setting(case, facts)
+
+
+def _last(facts: Facts) -> list[str]:
+    others = [m for m in facts.sign_in.methods if m is not Method.PASSWORD]
+    if facts.sign_in.readable and len(others) <= 1 and not facts.sign_in.unknown_methods:
+        return [NOTE_LAST_METHOD]
+    return [NOTE_LAST_PHONE] if len(facts.phones.by_slot) == 1 else []
+
+
+def _notes_of_setting(case: Case, facts: Facts) -> list[str]:
+    notes = [NOTE_ADDS if facts.phones.get(case.slot) is None else NOTE_REPLACES]
+    if not facts.phones.by_slot and facts.sign_in.stronger_than_phone:
+        notes.append(NOTE_WEAKER)
+    return notes

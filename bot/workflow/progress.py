@@ -1,0 +1,89 @@
+"""The stored steps of a change on its way: guarded moves with their audit events and messages.
+
+Knows how a step is written down. Must not know why it is taken, nor call the directory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from types import MappingProxyType
+
+from bot.domain.change import Change, Operation
+from bot.domain.people import PersonRef
+from bot.domain.reason import Refusal
+from bot.ports import Commit, Lost, Message, Move
+from bot.workflow.parts import Parts, event
+from bot.workflow.requests import notice, redraw
+
+WORKER = "ringfence"
+# Steps of milliseconds that would show "being carried out" in another way: redrawing every copy costs more
+# than the write itself.
+_NOT_REDRAWN = frozenset({"attempted", "operation-applied"})
+
+
+class Progress:
+    """Every method is one commit; None or False = somebody else was first."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def step(
+        self,
+        before: Change,
+        after: Change,
+        what: str,
+        facts: Mapping[str, str] = MappingProxyType({}),
+        *,
+        told: tuple[Message, ...] = (),
+        unexpired: bool = False,
+    ) -> Change | None:
+        """One guarded move with its audit event."""
+        now = self._parts.now()
+        done = await self._parts.store.commit(
+            Commit(
+                at=now,
+                moves=(Move(before, after, now if unexpired else None),),
+                events=(event(after, what, WORKER, **facts),),
+                messages=(*told, *(() if what in _NOT_REDRAWN else (redraw(before),))),
+            )
+        )
+        return None if isinstance(done, Lost) else done.changes[0]
+
+    async def end(
+        self,
+        before: Change,
+        after: Change,
+        what: str,
+        operation: Operation,
+        *,
+        why: Refusal | None = None,
+        quiet: bool = False,
+    ) -> None:
+        """The last step: requester and target are told."""
+        facts = {
+            **result_facts(operation),
+            "code": why.code if why else "",
+        }
+        people: tuple[PersonRef, ...] = () if quiet else (after.requester, after.target)
+        told = tuple(notice(before, "ended", person.oid) for person in people)
+        if await self.step(before, after, what, facts, told=told) is not None:
+            self._parts.metrics.count("changes", after.state.value)
+
+    async def later(self, change: Change, due_at: datetime, operation: Operation | None = None) -> None:
+        """Look again then; nothing else is said."""
+        noted = change if operation is None else change.having(operation)
+        after = replace(noted, due_at=due_at, lease_owner="", lease_until=None)
+        await self._parts.store.commit(Commit(at=self._parts.now(), moves=(Move(change, after),)))
+
+
+def result_facts(operation: Operation) -> dict[str, str]:
+    """What the audit keeps of one operation: masked, with Graph's request id."""
+    return {
+        "kind": operation.kind.value,
+        "before": operation.before or "empty",
+        "after": operation.after or "empty",
+        "graph_request_id": operation.graph_request_id,
+        "attempt": str(operation.attempt),
+    }

@@ -1,0 +1,123 @@
+"""What a change says about itself, by its shape: titles and the sentence that asks, for each audience.
+
+Knows: set, remove, swap and SMS sign-in as people speak of them. Must not know: cards, buttons, rights.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from bot.domain.change import Change, Operation, OpKind
+from bot.domain.policy import Action
+
+from .words import msg
+
+
+class Shape(StrEnum):
+    """What a change is to a reader."""
+
+    ADD = "add"
+    REPLACE = "replace"
+    REMOVE = "remove"
+    SWAP = "swap"
+    SMS_ON = "sms-on"
+    SMS_OFF = "sms-off"
+
+
+@dataclass(frozen=True, slots=True)
+class Sentences:
+    """Message ids. preview and yours: titles; question: the approver's title; asked...: who wants what."""
+
+    preview: str
+    yours: str
+    question: str
+    asked: str
+    asked_of_you: str
+    done: str
+    done_to_you: str
+
+
+_NEW: Final = (msg("New {slot} for {name}"), msg("New {slot} for you"), msg("New {slot} for {name}?"))
+_SET_DONE: Final = (msg("The {slot} of {name} is now {after}"), msg("Your {slot} is now {after}"))
+SENTENCES: Final[dict[Shape, Sentences]] = {
+    Shape.ADD: Sentences(
+        *_NEW,
+        msg("{requester} asks to add {after} as the {slot} of {name}. There is none now."),
+        msg("{requester} of the helpdesk asked to add {after} as your {slot}."),
+        *_SET_DONE,
+    ),
+    Shape.REPLACE: Sentences(
+        *_NEW,
+        msg("{requester} asks to replace the {slot} of {name}, {before}, by {after}."),
+        msg("{requester} of the helpdesk asked to change your {slot} from {before} to {after}."),
+        *_SET_DONE,
+    ),
+    Shape.REMOVE: Sentences(
+        msg("Remove the {slot} of {name}"),
+        msg("Your {slot} is to be removed"),
+        msg("Remove the {slot} of {name}?"),
+        msg("{requester} asks to remove the {slot} of {name}, {before}."),
+        msg("{requester} of the helpdesk asked to remove your {slot}, {before}."),
+        msg("The {slot} of {name} is removed"),
+        msg("Your {slot} is removed"),
+    ),
+    Shape.SWAP: Sentences(
+        msg("The alternate mobile of {name} becomes the mobile"),
+        msg("Your alternate mobile becomes your mobile"),
+        msg("Swap the mobiles of {name}?"),
+        msg(
+            "{requester} asks to make the alternate mobile of {name}, {after}, the mobile. {before} is gone then."
+        ),
+        msg("{requester} of the helpdesk asked to make your alternate mobile, {after}, your mobile."),
+        msg("The mobile of {name} is now {after}, the former alternate"),
+        msg("Your mobile is now {after}, your former alternate"),
+    ),
+    Shape.SMS_ON: Sentences(
+        msg("Sign-in by text message for {name}"),
+        msg("Sign-in by text message for you"),
+        msg("Let {name} sign in by text message?"),
+        msg(
+            "{requester} asks to let {name} sign in with the mobile number and a text message, without a password."
+        ),
+        msg(
+            "{requester} of the helpdesk asked to let you sign in with your mobile number and a text message."
+        ),
+        msg("{name} can sign in by text message"),
+        msg("You can sign in by text message"),
+    ),
+    Shape.SMS_OFF: Sentences(
+        msg("No more sign-in by text message for {name}"),
+        msg("No more sign-in by text message for you"),
+        msg("End sign-in by text message for {name}?"),
+        msg("{requester} asks that {name} can no longer sign in with the mobile number and a text message."),
+        msg("{requester} of the helpdesk asked that you can no longer sign in by text message."),
+        msg("{name} can no longer sign in by text message"),
+        msg("You can no longer sign in by text message"),
+    ),
+}
+
+
+def shape_of(change: Change) -> Shape:
+    """The shape by action and first operation."""
+    first = change.operations[0]
+    if change.action is Action.SWAP:
+        return Shape.SWAP
+    if first.kind is OpKind.SMS_ON:
+        return Shape.SMS_ON
+    if first.kind is OpKind.SMS_OFF:
+        return Shape.SMS_OFF
+    if first.kind is OpKind.REMOVE:
+        return Shape.REMOVE
+    return Shape.REPLACE if first.before else Shape.ADD
+
+
+def sentences_of(change: Change) -> Sentences:
+    """All sentences of this change."""
+    return SENTENCES[shape_of(change)]
+
+
+def shown(change: Change) -> tuple[Operation, ...]:
+    """The operations that people asked for; guards are spoken of in notes."""
+    return tuple(op for op in change.operations if not op.kind.conditional)
