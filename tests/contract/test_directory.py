@@ -55,6 +55,21 @@ async def names(
     return [person.upn.split("@")[0] for person in found]
 
 
+# --- everybody --------------------------------------------------------------------------------------------
+async def test_everybody_page_by_page(stage: Stage) -> None:
+    """Each person once over all pages, with the count on the first; a guest and a disabled one, too."""
+    found: list[str] = []
+    page = await stage.directory.people_page("", 4)
+    assert page is not None
+    total = page.total
+    while page is not None:
+        assert len(page.people) <= 4
+        found += page.people
+        page = await stage.directory.people_page(page.next, 4) if page.next else None
+    assert len(found) == len(set(found)) == total
+    assert {stage.oid("alice"), stage.oid("guest"), stage.oid("ruth")} <= set(found)
+
+
 # --- finding people ---------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("kind", "value", "expected"),

@@ -364,3 +364,31 @@ def test_hidden_characters_are_those_of_unicode() -> None:
     ]
     assert missed == []
     assert visible("é漢字🦊 ﷺ") == "é漢字🦊 ﷺ"
+
+
+@pytest.mark.parametrize(
+    ("text", "number", "reason", "ticket"),
+    [
+        ("who has +1 206 555 0112 because lost", "+1 206 555 0112", "lost", ""),
+        (
+            "Who has the number +12065550112? because: caller unknown INC1234",
+            "+12065550112",
+            "caller unknown",
+            "INC1234",
+        ),
+        ("who uses (+44) 20 7946 0000 because x", "(+44) 20 7946 0000", "x", ""),
+        ("please who has +1 206 555 0112", "+1 206 555 0112", "", ""),
+        ("who has 0415 867 530 because reported REQ-77", "0415 867 530", "reported", "REQ-77"),
+        ("who has", "", "", ""),
+        ("who has because lost", "", "lost", ""),
+    ],
+)
+def test_who_has(text: str, number: str, reason: str, ticket: str) -> None:
+    """The number as typed, the reason and the ticket; what is missing stays empty, for the answer to say."""
+    assert parse(text) == c.WhoHas(number, reason, ticket)
+
+
+def test_who_am_i_is_no_question_about_a_number() -> None:
+    """Neighbours keep their meaning."""
+    assert parse("who am i") == c.Whoami()
+    assert isinstance(parse("who is there"), c.Unknown)

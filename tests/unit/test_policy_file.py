@@ -108,7 +108,6 @@ NOT_ENFORCED = [
     ("breaker", GOOD + "[limits]\nwrites_per_hour = 200\n", "writes_per_hour"),
     ("bulk rows", GOOD + "[limits]\nbulk_rows = 50000\n", "bulk_rows"),
     ("bulk finish", GOOD + "[limits]\nbulk_finish_minutes = 4320\n", "bulk_finish_minutes"),
-    ("shared numbers", GOOD + "[numbers]\nshared_number_max = 1\n", "[numbers] shared_number_max"),
     ("vip groups", GOOD + f'[targets]\nvip = ["{OPS}"]\n', "[targets] vip"),
     ("person key", GOOD + '[identity]\nperson_key = "employeeId"\n', "[identity] person_key"),
     ("requester", GOOD + 'requester = ["operator"]\n', '[[approval]] "a" requester'),
@@ -205,7 +204,20 @@ def test_all_problems_come_at_once(tmp_path: Path) -> None:
             tmp_path,
             step('{ approvers = ["role:security", "role:x"], need = 3 }') + OFF.replace("= 0", "= 1"),
         )
-    assert len(refused.value.problems) == 6
+    assert len(refused.value.problems) == 5
+
+
+def test_people_per_number_and_the_scan(tmp_path: Path) -> None:
+    """One person per mobile number unless it says otherwise; no scan unless it is switched on."""
+    plain = load(tmp_path, GOOD)
+    assert (plain.shared_number_max, plain.scan_per_minute) == (1, 0)
+    off = load(tmp_path, GOOD + "[numbers]\nshared_number_max = 0\n[index]\npeople_per_minute = 60\n")
+    assert (off.shared_number_max, off.scan_per_minute) == (0, 0)
+    on = load(tmp_path, GOOD + "[numbers]\nshared_number_max = 3\n[index]\nscan = true\n")
+    assert (on.shared_number_max, on.scan_per_minute) == (3, 600)
+    for wrong in ("scan = 1", "scan = true\npeople_per_minute = 0", "pace = 3"):
+        with pytest.raises(PolicyRefused, match=r"\[index\]"):
+            load(tmp_path, GOOD + f"[index]\n{wrong}\n")
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
