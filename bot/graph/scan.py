@@ -21,7 +21,7 @@ from bot.ports import DirectoryUnavailable, Unread
 _BATCH = 20
 _TRIES = 3
 _THROTTLES = 30  # after that many "slow down" for one person something else is wrong
-_WINDOW = timedelta(seconds=10)
+_WINDOW = timedelta(seconds=10.1)  # ten by the docs, and a little for calls that take longer than others
 _TOLD_ABOVE = 0.8
 Found = tuple[str, Phones | Unread]
 
@@ -36,37 +36,44 @@ class Pace:
     def __init__(self, start: float = 3000.0) -> None:
         """start: calls per ten seconds before anything is known (least documented allowance: 3500)."""
         self.limit = start
-        self._silence_counts = True
-        self._warned = False
-        self._begun: deque[tuple[datetime, int]] = deque()
-        self._ended: deque[tuple[datetime, int]] = deque()
+        self._silence_counts, self._warned = True, False
+        self._begun: deque[tuple[datetime, int]] = deque()  # when, and the total of all calls then
+        self._total, self._gone = 0, 0
+        self._settled_at: datetime | None = None
 
     def take(self, calls: int, now: datetime) -> timedelta:
         """Room for that many calls: zero, and they are counted; else how long to wait before asking again."""
-        used = _sum(self._begun, now)
-        if not self._begun or used + calls <= self.limit:
-            self._begun.append((now, calls))
+        if not self._begun or self._used(self._total, now) + calls <= self.limit:
+            self._total += calls
+            self._begun.append((now, self._total))
             return timedelta()
         return max(self._begun[0][0] + _WINDOW - now, timedelta(milliseconds=1))
 
-    def ended(self, served: int, throttled: int, pressure: float | None, now: datetime) -> None:
-        """A batch came back: so many answered, so many told to slow down, and how full the allowance is."""
-        self._ended.append((now, served))
-        done = _sum(self._ended, now)
+    @property
+    def mark(self) -> int:
+        """Where the calls taken last stand among all: to be given back with their answers."""
+        return self._total
+
+    def ended(self, mark: int, throttled: int, pressure: float | None, now: datetime) -> None:
+        """A batch came back: how many calls were told to slow down, and how full the allowance is."""
+        used = self._used(mark, now)
         if throttled:
-            self._silence_counts = self._warned
-            self.limit = max(min(self.limit, float(done)) * 0.97, float(_BATCH))
+            if self._settled_at is None or now >= self._settled_at:
+                self._silence_counts = self._warned
+                self.limit = max(min(self.limit, float(used - throttled)) * 0.97, float(_BATCH))
+            # The other batches of that moment say nothing new.
+            self._settled_at = now + _WINDOW
         elif pressure is not None and pressure >= _TOLD_ABOVE:
             self._warned = True
-            self.limit = max(done / pressure * 0.98, float(_BATCH))
+            self.limit = max(used / pressure * 0.98, float(_BATCH))
         elif self._silence_counts:
-            self.limit = max(self.limit, done / _TOLD_ABOVE)
+            self.limit = max(self.limit, used / _TOLD_ABOVE)
 
-
-def _sum(window: deque[tuple[datetime, int]], now: datetime) -> int:
-    while window and window[0][0] <= now - _WINDOW:
-        window.popleft()
-    return sum(calls for _, calls in window)
+    def _used(self, mark: int, now: datetime) -> int:
+        """Calls of the last ten seconds up to that mark."""
+        while self._begun and self._begun[0][0] <= now - _WINDOW:
+            self._gone = self._begun.popleft()[1]
+        return max(mark - self._gone, 0)
 
 
 class Scan:
@@ -95,7 +102,7 @@ class Scan:
             await asyncio.gather(*running, return_exceptions=True)
 
     async def _read(self, oids: list[str]) -> list[Found]:
-        await self._turn(len(oids))
+        mark = await self._turn(len(oids))
         paths = [f"/users/{oid}/authentication/phoneMethods" for oid in oids]
         try:
             reply = await self._client.batch(paths)
@@ -103,20 +110,20 @@ class Scan:
             raise
         except DirectoryUnavailable as error:
             throttled = error.retry_after is not None
-            self._pace.ended(0, len(oids) if throttled else 0, None, self._client.now())
+            self._pace.ended(mark, len(oids) if throttled else 0, None, self._client.now())
             return [found for oid in oids for found in self._again(oid, error.what, throttled)]
-        throttled_items = sum(item.status == 429 for item in reply.items.values())
-        served = len(reply.items) - throttled_items
-        self._pace.ended(served, throttled_items, reply.pressure, self._client.now())
+        slowed = sum(item.status == 429 for item in reply.items.values())
+        self._pace.ended(mark, slowed, reply.pressure, self._client.now())
         found: list[Found] = []
         for n, oid in enumerate(oids):
             found += self._judged(oid, reply.items.get(n))
         return found
 
-    async def _turn(self, calls: int) -> None:
-        """Wait for the end of a pause and for room in the allowance."""
+    async def _turn(self, calls: int) -> int:
+        """Wait for the end of a pause and for room in the allowance; the mark of these calls."""
         while left := self._client.paused() or self._pace.take(calls, self._client.now()):
             await self._client.sleep(left.total_seconds())
+        return self._pace.mark
 
     def _judged(self, oid: str, item: BatchItem | None) -> list[Found]:
         """What one answer says; nothing when the person is to be asked again."""
