@@ -41,6 +41,9 @@ def who_has(answer: WhoHasAnswer, reader: Reader, _: Words) -> Drawn:
         sheet.say(msg("None of them is known to sign in with it by text message."))
     _coverage(sheet, _, answer.coverage, whole)
     _deleted(sheet, _, answer)
+    if answer.holders and may(c.History, reader.roles):
+        first = answer.holders[0].person
+        sheet.quiet(msg("Or type `history {upn}`"), upn=first.upn or first.oid)
     sheet.quiet(msg("This question and its reason are in the audit log."), "Medium")
     return sheet.done()
 
@@ -57,9 +60,6 @@ def _holders(sheet: Sheet, _: Words, heading: str, holders: Sequence[Holder], re
         if may(c.History, reader.roles):
             button = run(_(msg("History")), f"history {each.person.oid}")
         sheet.line(what, _(seen, **facts, state=state), button)
-    if holders and may(c.History, reader.roles):
-        upn = holders[0].person.upn or holders[0].person.oid
-        sheet.quiet(msg("Or type `history {upn}`"), upn=upn)
 
 
 def _coverage(sheet: Sheet, _: Words, known: Coverage, whole: bool) -> None:
@@ -75,7 +75,7 @@ def _coverage(sheet: Sheet, _: Words, known: Coverage, whole: bool) -> None:
         "total": f"{known.total or 0:,}",
     }
     if known.total is None:
-        sheet.say(msg("As of {when}: {seen} people looked at, of I do not know how many."), **facts)
+        sheet.say(msg("As of {when}: {seen} people looked at. How many there are I do not know."), **facts)
     else:
         sheet.say(msg("As of {when}: {percent} % of people looked at, {seen} of {total}."), **facts)
     sheet.quiet(msg("The oldest look is of {oldest}; later changes elsewhere I may not know."), **facts)
@@ -95,11 +95,12 @@ def _deleted(sheet: Sheet, _: Words, answer: WhoHasAnswer) -> None:
         )
     if answer.deleted is None:
         sheet.quiet(msg("I could not read the recycle bin: a deleted account may still hold it."))
-    elif answer.deleted:
-        names = ", ".join(each.name for each in answer.deleted[:_MOST_DELETED])
+        return
+    others = [each.name for each in answer.deleted if each not in answer.held_before]
+    if others:
         sheet.quiet(
-            msg("{count} deleted accounts are in the recycle bin, the latest {names}. I cannot see their "
-                "phones: one of them may still hold it for sign-in."),
-            count=str(len(answer.deleted)),
-            names=names,
+            msg("Accounts in the recycle bin: {count}, the latest {names}. I cannot see their phones; one of "
+                "them may still hold it for sign-in."),
+            count=str(len(others)),
+            names=", ".join(others[:_MOST_DELETED]),
         )  # fmt: skip

@@ -19,10 +19,38 @@ from bot.domain.change import (
     Verdict,
     Vote,
 )
-from bot.domain.command import CardRef, History, RemovePhone, SetPhone, Show, Who, WhoKind
-from bot.domain.people import Person, PersonRef, Reader, Role, TargetKind
-from bot.domain.phone import Slot
+from bot.domain.command import (
+    CardRef,
+    Check,
+    History,
+    RemovePhone,
+    SetPhone,
+    Show,
+    SmsSignIn,
+    Swap,
+    Who,
+    WhoKind,
+)
+from bot.domain.methods import (
+    ALL_USERS,
+    Default,
+    Deleted,
+    Licences,
+    Method,
+    MethodPolicy,
+    MethodRule,
+    Migration,
+    PolicyTarget,
+    Registration,
+    SignIn,
+    SmsState,
+)
+from bot.domain.numbers import Coverage, Holder, WhoHasAnswer
+from bot.domain.people import Person, PersonRef, Phones, Reader, Role, TargetKind
+from bot.domain.phone import PhoneNumber, Slot
 from bot.domain.policy import Action
+from bot.domain.standing import Standing
+from bot.domain.usability import Known, Silent, verdicts
 
 NOW = datetime(2026, 11, 23, 13, 5, tzinfo=UTC)
 CLEAR = "+1 415 867 5309"
@@ -40,6 +68,7 @@ ALICE_2 = Person(
 MEGAN = Person("9d2504e0-4f89-41d3-9a0c-0305e82c77aa", "Megan Bowen", "megan@contoso.com")
 RAJ = Person("1e2504e0-4f89-41d3-9a0c-0305e82c12cc", "Raj Patel", "raj@contoso.com")
 OPERATOR = Reader(OLIVIA.oid, "en-GB", "Europe/Berlin", frozenset({Role.OPERATOR}))
+AUDITOR = Reader(OLIVIA.oid, "en-GB", "Europe/Berlin", frozenset({Role.AUDITOR}))
 PLAIN_READER = Reader(MEGAN.oid, "en-US", "America/New_York")
 CARD = CardRef("7K2Q9M", "0123456789abcdef0123456789abcdef")
 
@@ -186,8 +215,100 @@ def pages() -> dict[str, o.Page]:
         "page-whoami": o.Page(kinds.WHOAMI, person=OLIVIA, roles=frozenset({Role.OPERATOR, Role.AUDITOR})),
         "page-show": o.Page(kinds.SHOW, phones, person=ALICE),
         "page-explain": o.Page(kinds.EXPLAIN, reason=reasons.PROTECTED),
+        **{f"page-{name}": o.Page(o.PageKind.WHO_HAS, who_has=answer) for name, answer in who_has().items()},
         "page-empty": o.Page(kinds.APPROVALS),
         **{name: replace(page, person=ALICE if "history" in name else None) for name, page in lists.items()},
+    }
+
+
+def standings() -> dict[str, o.Page]:
+    """`show` with everything readable, with the narrow permissions, and about somebody protected."""
+    phones = (o.Row(("mobile", "+1 •••••• 12")), o.Row(("office", "+49 •••••• 77")))
+    known = SignIn(
+        methods=(Method.PASSWORD, Method.AUTHENTICATOR, Method.FIDO2, Method.PHONE),
+        unknown_methods=1,
+        default=Default.PUSH,
+        system_preferred=True,
+    )
+    report = Registration(updated_at=NOW, sspr_registered=False, sspr_enabled=True, methods=("mobilePhone",))
+    narrow = SignIn(readable=False, why="the permission profile phone-only does not reach it")
+    lagging = Registration(readable=False, why="the report does not know the person yet")
+    guest = replace(ALICE_2, guest=True, synced=True, enabled=False)
+    show = o.PageKind.SHOW
+    return {
+        "page-show-all": o.Page(
+            show, phones, person=ALICE, standing=Standing(known, report, SmsState.NOT_ENABLED)
+        ),
+        "page-show-narrow": o.Page(
+            show, phones, person=ALICE, standing=Standing(narrow, lagging, SmsState.READY)
+        ),
+        "page-show-protected": o.Page(
+            show,
+            phones[1:],
+            person=guest,
+            standing=Standing(narrow, lagging, None, ("holds the directory role Global Reader",)),
+        ),
+        "page-show-unread": o.Page(
+            show, phones, person=ALICE, standing=Standing(narrow, report, None, None, "out of reach")
+        ),
+    }
+
+
+def checks() -> dict[str, o.Page]:
+    """`check` where all is well, where a group is in the way, and where the directory is silent."""
+    sales = "77aa04e0-4f89-41d3-9a0c-0305e82c0011"
+    number = PhoneNumber("1", "4158675309")
+    usable = MethodRule(True, (PolicyTarget(ALL_USERS, usable_for_sign_in=True),))
+    excluding = MethodRule(True, (PolicyTarget(ALL_USERS),), (PolicyTarget(sales),))
+    policy = MethodPolicy(usable, usable, True, Migration.COMPLETE, NOW)
+    report = Registration(updated_at=NOW, sspr_enabled=True)
+    paid = Licences(frozenset({"SPE_F1"}))
+    well = Known(ALICE, Phones(), policy, frozenset(), paid, report, {sales: "Sales"}, other_holder=False)
+    migrating = replace(policy, sms=excluding, voice=excluding, migration=Migration.RUNNING)
+    down = Silent("the directory asks us to slow down")
+    cases = {
+        "page-check": (well, Slot.MOBILE, number),
+        "page-check-group": (
+            replace(well, policy=migrating, member_of=frozenset({sales}), licences=Licences()),
+            Slot.MOBILE,
+            number,
+        ),
+        "page-check-silent": (
+            Known(ALICE, down, down, down, down, Registration(readable=False, why="no licence")),
+            Slot.MOBILE,
+            PhoneNumber("49", "15112345678"),
+        ),
+        "page-check-office": (well, Slot.OFFICE, PhoneNumber("1", "4158675309", "45")),
+    }
+    return {
+        name: o.Page(
+            o.PageKind.CHECK,
+            person=ALICE,
+            verdicts=verdicts(known, slot, given),
+            slot=slot,
+            number=given.masked,
+        )
+        for name, (known, slot, given) in cases.items()
+    }
+
+
+def who_has() -> dict[str, WhoHasAnswer]:
+    """Sure and unsure answers: holders with a sign-in name, nobody in part, in all, nobody looked at."""
+    part = Coverage(830, 1000, NOW - timedelta(days=3), NOW - timedelta(minutes=4))
+    whole = Coverage(1000, 1000, NOW - timedelta(days=1), NOW, NOW - timedelta(days=1))
+    bin_ = (Deleted(RAJ.oid, "Raj Patel", "raj@contoso.com", NOW - timedelta(days=2)),)
+    holders = (
+        Holder(ALICE, Slot.MOBILE, True, NOW, True),
+        Holder(ALICE_2, Slot.ALTERNATE, False, NOW - timedelta(hours=30), False),
+        Holder(replace(MEGAN, enabled=False), Slot.OFFICE, False, NOW, True),
+    )
+    return {
+        "who-has": WhoHasAnswer("+1 •••••• 09", NOW, part, holders, 12, bin_, bin_),
+        "who-has-shared": WhoHasAnswer("+1 •••••• 09", NOW, whole, holders[1:]),
+        "who-has-nobody-known": WhoHasAnswer("+1 •••••• 09", NOW, part, deleted=bin_ * 5),
+        "who-has-nobody": WhoHasAnswer("+1 •••••• 09", NOW, whole, deleted=None),
+        "who-has-no-look": WhoHasAnswer("+1 •••••• 09", NOW, Coverage(0, None, None, None)),
+        "who-has-uncounted": WhoHasAnswer("+1 •••••• 09", NOW, Coverage(3, None, NOW, NOW)),
     }
 
 
@@ -222,8 +343,16 @@ def every() -> dict[str, tuple[o.Outcome, Reader]]:
         "choice-set": o.Choice((ALICE, ALICE_2), SetPhone(Who(WhoKind.NAME, "alice"), Slot.MOBILE, CLEAR)),
         "form-set": o.Form(SetPhone(Who(WhoKind.NAME, "alice"), reason="lost phone")),
         "form-set-wrong": wrong_form(),
+        "choice-check": o.Choice((ALICE, ALICE_2), Check(Who(WhoKind.NAME, "alice"), Slot.MOBILE, CLEAR)),
+        "choice-swap": o.Choice((ALICE, ALICE_2), Swap(Who(WhoKind.NAME, "alice"), "lost phone")),
+        "form-swap": o.Form(Swap(None, "lost phone", "INC1234")),
+        "form-sms-on": o.Form(SmsSignIn(Who(WhoKind.NAME, "alice"), True), (), ALICE),
+        "form-sms-off": o.Form(SmsSignIn(None, False)),
         "form-remove": o.Form(RemovePhone(None, Slot.OFFICE), (), ALICE),
         **pages(),
+        **standings(),
+        **checks(),
     }
     quiet = {"waiting-approver", "waiting-approver-stale", "waiting-target", "applied-target"}
-    return {name: (each, PLAIN_READER if name in quiet else OPERATOR) for name, each in outcomes.items()}
+    readers = {name: PLAIN_READER for name in quiet} | {f"page-{name}": AUDITOR for name in who_has()}
+    return {name: (each, readers.get(name, OPERATOR)) for name, each in outcomes.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import logging
@@ -19,6 +20,7 @@ from bot.domain.methods import ALL_USERS, Deleted, MethodRule, PolicyTarget, Sms
 from bot.domain.numbers import Sighting, WhoHasAnswer, index_key
 from bot.domain.people import Person, Reader, Role
 from bot.domain.phone import PhoneNumber, Slot
+from bot.jobs import Jobs
 from bot.ports import StoreUnavailable
 from bot.workflow.holders import NOTE_INDEX_INCOMPLETE, other_holders, shared_number
 from bot.workflow.numbering import SAME_FOR, NumberIndex
@@ -358,3 +360,23 @@ async def test_no_clear_number_is_kept_or_logged(h: House, caplog: pytest.LogCap
         assert [form for form in forms if form in body] == [], file
     assert [text for text in clear if text in caplog.text] == []
     assert MARTA not in caplog.text
+
+
+async def test_the_worker_drives_the_scan_until_it_stops(h: House) -> None:
+    """Step after step; stopping does not wait for the next."""
+    steps: list[int] = []
+    enough = asyncio.Event()
+
+    async def step() -> timedelta:
+        steps.append(len(steps))
+        if len(steps) >= 2:
+            enough.set()
+            return timedelta(hours=1)
+        return timedelta()
+
+    jobs = Jobs(h.desk, h.store, h.messenger, h.clock, h.tally, "w", check_skew=False, scan=step)
+    running = asyncio.create_task(jobs.run())
+    await asyncio.wait_for(enough.wait(), 5)
+    jobs.stop()
+    await asyncio.wait_for(running, 5)
+    assert steps == [0, 1]
