@@ -52,6 +52,7 @@ WRITE_METHODS = Permission(
     "A moved default is told, not put back. To see it, UserAuthenticationMethod.Read.All "
     "(38d9df27-64da-44fd-b7c5-a6fbac20248f) is enough.",
     (DEFAULT_GUARD,),
+    needed=False,
     tier_zero=True,
 )
 _READ_METHODS = Permission(

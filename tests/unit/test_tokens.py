@@ -92,8 +92,8 @@ class LoginHost:
             self.thread.join(5)
 
 
-def _certificate(folder: Path) -> tuple[str, str]:
-    key = private_key("tls")
+def _certificate(folder: Path, key_name: str = "tls") -> tuple[str, str]:
+    key = private_key(key_name)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     now = datetime.now(UTC)
     certificate = (
@@ -229,9 +229,11 @@ async def test_an_unreachable_login_host_is_named_so(tmp_path: Path, monkeypatch
 
 
 # --- other credentials ------------------------------------------------------------------------------------
-def _pem(folder: Path) -> Path:
+def _pem(folder: Path, key_name: str) -> Path:
     """Key and certificate in one file, as it is configured."""
-    certificate, key = _certificate(folder)
+    place = folder / key_name
+    place.mkdir()
+    certificate, key = _certificate(place, key_name)
     file = folder / "app.pem"
     file.write_text(Path(key).read_text() + Path(certificate).read_text())
     return file
@@ -242,7 +244,7 @@ async def test_a_certificate_signs_instead_of_a_secret(
 ) -> None:
     """Entra gets a signed assertion with the certificate and its SHA-256 thumbprint, and no secret at all."""
     async with _login(tmp_path, monkeypatch) as host:
-        file = _pem(tmp_path)
+        file = _pem(tmp_path, "first")
         tokens = EntraTokens(APP, TENANT, host.root, Certificate(file), custom_host=True, clock=HandClock())
         assert await tokens.get(SCOPE) == "token-1"
         form = host.asked[0]
@@ -266,8 +268,7 @@ async def test_a_renewed_certificate_counts_without_a_restart(
 ) -> None:
     """The file is read for each token; while it is unusable there is none, and its content stays in it."""
     async with _login(tmp_path, monkeypatch) as host:
-        file = _pem(tmp_path)
-        good = file.read_text()
+        file = _pem(tmp_path, "first")
         clock = HandClock()
         tokens = EntraTokens(APP, TENANT, host.root, Certificate(file), custom_host=True, clock=clock)
         assert await tokens.get(SCOPE) == "token-1"
@@ -276,8 +277,12 @@ async def test_a_renewed_certificate_counts_without_a_restart(
             await tokens.refresh(SCOPE)
         assert caught.value.code == "credential"
         assert "half a file" not in repr(caught.value)
-        file.write_text(good + "# renewed\n")
+        _pem(tmp_path, "second")
         assert await tokens.refresh(SCOPE) == "token-2"
+        first, second = (
+            jwt.get_unverified_header(form["client_assertion"])["x5t#S256"] for form in host.asked
+        )
+        assert first != second
 
 
 class Machine:
