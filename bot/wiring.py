@@ -42,6 +42,7 @@ from bot.settings.problems import Problem, Refused
 from bot.store.keyring import KeyFileUnsafe, KeyMissing, KeyRing
 from bot.store.lock import DatabaseInUse
 from bot.store.migrate import SchemaAhead
+from bot.store.numbers import KEY_PURPOSE
 from bot.store.store import SqlStore, WrongTenant, open_store
 from bot.teams.activity_rules import GateRules, service_url_problem
 from bot.teams.adapter import RingfenceAdapter
@@ -142,7 +143,7 @@ async def assembled(
         used = wrap_store(store)
         addresses = Addresses(settings.start_url or "", settings.tenant_id, f"28:{settings.app_id}")
         messenger = TeamsMessenger(used, connectors, addresses)
-        index = NumberIndex(store, ring.derive_oldest("numbers-index"), time, counters, graph)
+        index = NumberIndex(store, ring.derive_oldest(KEY_PURPOSE), time, counters, graph)
         stack.push_async_callback(index.settle)
         directory = IndexedDirectory(wrap_directory(graph), index)
         desk = Desk(

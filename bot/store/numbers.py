@@ -17,6 +17,8 @@ from bot.domain.numbers import Coverage, Holding, Scan, Sighting
 from bot.domain.phone import Slot
 from bot.store import tables as t
 
+#: The key of the ring that numbers are hashed with: the oldest, so that a new first key changes nothing.
+KEY_PURPOSE = "numbers-index"
 _n, _p, _s, _l = t.number_index.c, t.number_people.c, t.scan_state.c, t.leases.c
 _tenant: sa.BindParameter[str] = sa.bindparam("tenant")
 _oids: sa.BindParameter[list[str]] = sa.bindparam("oids", expanding=True)
@@ -51,6 +53,16 @@ _TAKE = (
     .where(sa.or_(_l.owner == sa.bindparam("worker"), _l.until < sa.bindparam("now", type_=t.UtcTime)))
     .values(owner=sa.bindparam("worker"), until=sa.bindparam("until_", type_=t.UtcTime))
 )
+
+
+def use_key(connection: Connection, fingerprint: str) -> None:
+    """Rows made with another key can never be found again: they go, and do not count as knowledge."""
+    known = connection.execute(sa.select(t.meta.c.value).where(t.meta.c.name == KEY_PURPOSE)).scalar()
+    if known == fingerprint:
+        return
+    for table in (t.number_index, t.number_people, t.scan_state):
+        connection.execute(sa.delete(table))
+    connection.execute(t.upsert(connection, t.meta), {"name": KEY_PURPOSE, "value": fingerprint})
 
 
 def note(connection: Connection, tenant: str, sightings: Sequence[Sighting]) -> None:

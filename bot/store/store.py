@@ -114,6 +114,9 @@ class SqlStore:
             known = _meta(connection, name) if read_only else _bind(connection, name, fingerprint)
             if known not in (None, fingerprint):
                 raise KeyMissing(f"data key {key_id} is not the key that the database knows by that name")
+        if not read_only:
+            key = self._keys.derive_oldest(numbers.KEY_PURPOSE)
+            numbers.use_key(connection, link(key, b"fingerprint"))
         for key_id in sorted(self._chain.key_ids(connection)):
             self._keys.derive_for(key_id, "audit")
 

@@ -6,6 +6,7 @@ Knows the index and the directory. Must not know who asks, nor how the answer lo
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ from bot.workflow.parts import Parts
 
 #: So many people are read again before an answer; beyond that the rows of the index are believed.
 READ_AGAIN = 10
+READ_SECONDS = 5.0
 NOTE_INDEX_INCOMPLETE = "index-incomplete"
 
 
@@ -53,11 +55,11 @@ async def holders_now(parts: Parts, number: PhoneNumber, known: Sequence[Holding
         return Checked(tuple(known))
     parts.index.forget_recent(people)
     read: dict[str, Phones | Unread] = {}
-    try:
-        async for oid, found in parts.directory.phones_of_many(people):
-            read[oid] = found
-    except DirectoryUnavailable:
-        pass  # whatever was read before stays true
+    # Whatever was read before the trouble stays true. A pause of the directory is not waited out here.
+    with contextlib.suppress(DirectoryUnavailable, TimeoutError):
+        async with asyncio.timeout(READ_SECONDS):
+            async for oid, found in parts.directory.phones_of_many(people):
+                read[oid] = found
     await parts.index.settle()
     fresh = frozenset(oid for oid, found in read.items() if isinstance(found, Phones))
     gone = frozenset(oid for oid, found in read.items() if isinstance(found, Unread) and found.gone)

@@ -14,7 +14,7 @@ from bot.domain.audit import AuditEvent
 from bot.domain.change import State
 from bot.domain.numbers import Coverage, Holding, Scan, Sighting
 from bot.domain.phone import Slot
-from bot.store import SqlStore, open_store
+from bot.store import KeyRing, SqlStore, open_store
 from bot.store.audit import Chain
 from bot.store.engine import open_database, prepare_file, read_url
 from bot.store.migrate import HEAD, SCRIPTS
@@ -112,6 +112,19 @@ async def test_a_lease_has_one_holder(place: Place) -> None:
         assert await store.hold_lease("number-scan", "one", START + MINUTE, until + MINUTE)
         assert not await store.hold_lease("number-scan", "two", until + MINUTE, until + 2 * MINUTE)
         assert await store.hold_lease("number-scan", "two", until + 2 * MINUTE, until + 3 * MINUTE)
+
+
+async def test_a_new_key_keeps_the_index_and_a_lost_one_empties_it(place: Place) -> None:
+    """Adding a first key changes nothing; without the oldest no row could be found, so none stays."""
+    old, new = ("old", b"\x01" * 32), ("new", b"\x02" * 32)
+    async with place.opened(KeyRing([old])) as store:
+        await store.note_numbers([seen(ALICE, mobile=ONE)])
+        await store.keep_scan(Scan(START, START, total=1, whole_since=START))
+    async with place.opened(KeyRing([new, old])) as store:
+        assert await who(store, ONE) == [(ALICE, Slot.MOBILE)]
+    async with place.opened(KeyRing([new])) as store:
+        assert await who(store, ONE) == []
+        assert await store.number_coverage() == Coverage(0, None, None, None)
 
 
 @pytest.mark.parametrize("engine", ["sqlite", "postgresql"])

@@ -18,6 +18,7 @@ from bot.domain.policy import Action, Policy, Rule, Step, Token, TokenKind
 from bot.jobs import Jobs
 from bot.ports import Delivered, Delivery, Message, Reach, Store, WorkflowKeys
 from bot.store.keyring import KeyRing
+from bot.store.numbers import KEY_PURPOSE
 from bot.store.store import open_store
 from bot.workflow.desk import Desk
 from bot.workflow.numbering import IndexedDirectory, NumberIndex
@@ -195,7 +196,7 @@ async def house(
     ring = KeyRing([("k1", b"k" * 32)])
     store = await open_store(url or f"sqlite:///{path / 'ringfence.db'}", ring, time, tenant_id=TENANT)
     tally, notes, found = Tally(), messenger or NotingMessenger(), outside or directory()
-    index = NumberIndex(store, ring.derive_oldest("numbers-index"), time, tally, found)
+    index = NumberIndex(store, ring.derive_oldest(KEY_PURPOSE), time, tally, found)
     try:
         parts = Parts(
             directory=IndexedDirectory(found, index),
