@@ -16,18 +16,22 @@ from bot.domain.outcome import Page, PageKind, Row
 from bot.domain.people import Person, Reader, Role
 from bot.domain.phone import Slot
 from bot.domain.reason import Reason
+from bot.domain.standing import Standing
 
 from . import phrases
 from .foreign import plain
 from .refusals import run
 from .sheet import Button, Drawn, Sheet
+from .standing import badges, details
+from .verdicts import check_page
+from .who_has import who_has
 from .words import Words, msg
 
 MOST_ROWS: Final = 25
 MOST_BUTTONS: Final = 6
 _GROUPS: Final = (
-    (msg("Look"), (c.Show, c.History, c.OpenRequests)),
-    (msg("Change"), (c.SetPhone, c.RemovePhone, c.Submit, c.Repeat)),
+    (msg("Look"), (c.Show, c.Check, c.History, c.WhoHas, c.OpenRequests)),
+    (msg("Change"), (c.SetPhone, c.RemovePhone, c.Swap, c.SmsSignIn, c.Submit, c.Repeat)),
     (msg("Decide"), (c.Approvals, c.Approve, c.Reject)),
     (msg("Follow"), (c.MyRequests, c.Status, c.Cancel)),
     (msg("Ask me"), (c.Whoami, c.Explain)),
@@ -36,10 +40,13 @@ _GROUPS: Final = (
 # form's way, so that the number does not stand in the chat.
 _SHORT: Final[dict[type[object], tuple[str, str]]] = {
     c.Show: ("show alice@contoso.com", msg("the registered phones, masked")),
+    c.Check: ("check alice mobile +1 202 555 0123", msg("what a number could be used for, and why not")),
     c.History: ("history alice@contoso.com", msg("past requests")),
+    c.WhoHas: ("who has +1 202 555 0123 because reported INC1234", msg("who is known to use a number")),
     c.OpenRequests: ("open", msg("all open requests")),
     c.SetPhone: ("set mobile for alice because lost phone INC1234", msg("opens the form, then a preview")),
     c.RemovePhone: ("remove office for alice because she moved", msg("shows a preview")),
+    c.Swap: ("swap alice because the old mobile is gone", msg("the alternate becomes the mobile")),
     c.Submit: ("submit R-7K2Q9M-4F3A", msg("send your preview to its approvers")),
     c.Repeat: ("repeat R-7K2Q9M", msg("the same again, as a new request")),
     c.Approvals: ("approvals", msg("what waits for you")),
@@ -50,6 +57,11 @@ _SHORT: Final[dict[type[object], tuple[str, str]]] = {
     c.Cancel: ("cancel R-7K2Q9M", msg("take back your own request")),
     c.Whoami: ("whoami", msg("your account and your roles, as I see them")),
     c.Explain: ("explain policy.protected", msg("what the code of a refusal means")),
+}
+# One kind of command with two verbs.
+_SHORT_BY_VERB: Final[dict[str, tuple[str, str]]] = {
+    "enable sms sign-in": ("enable sms sign-in for alice", msg("a text message replaces the password")),
+    "disable sms sign-in": ("disable sms sign-in for alice", msg("the number is no sign-in name any more")),
 }
 
 
@@ -64,10 +76,14 @@ def page(outcome: Page, reader: Reader, _: Words) -> Drawn:
             return _whoami(outcome, _)
         case PageKind.SHOW:
             return _show(outcome, reader, _)
+        case PageKind.CHECK:
+            return check_page(outcome, reader, _)
         case PageKind.HISTORY:
             return _history(outcome, _)
         case PageKind.MY_REQUESTS | PageKind.APPROVALS | PageKind.OPEN:
             return _requests(outcome, _)
+        case PageKind.WHO_HAS:
+            return _who_has(outcome, reader, _)
         case PageKind.EXPLAIN:
             return _explain(outcome.reason, _)
     assert_never(outcome.kind)
@@ -77,13 +93,12 @@ def help_page(roles: frozenset[Role], _: Words) -> Drawn:
     """What these roles may run, with an example each."""
     sheet = Sheet(_)
     sheet.title(msg("What you can do here"))
-    docs = {doc.kind: doc for doc in COMMANDS}
     for title, kinds in _GROUPS:
-        allowed = [docs[kind] for kind in kinds if kind in docs and may(kind, roles)]
+        allowed = [doc for kind in kinds if may(kind, roles) for doc in COMMANDS if doc.kind is kind]
         if allowed:
             sheet.heading(title)
         for doc in allowed:
-            sheet.command(*_SHORT.get(doc.kind, (doc.example, doc.what)))
+            sheet.command(*_SHORT_BY_VERB.get(doc.verb) or _SHORT.get(doc.kind, (doc.example, doc.what)))
     sheet.buttons(*_first_steps(roles, _))
     sheet.quiet(
         msg("Numbers are masked in everything I write. What you type stays in the chat: the form does not.")
@@ -146,39 +161,33 @@ def _show(outcome: Page, reader: Reader, _: Words) -> Drawn:
         about = " · ".join(plain(part) for part in (person.job_title, person.department) if part)
         if about:
             sheet.quiet("{about}", "None", about=about)
+        badges(sheet, person, outcome.standing)
     phones = {row.cells[0]: row.cells[1] for row in outcome.rows if len(row.cells) > 1}
     slots = [(_.slot(slot), phones.get(slot.value) or phones.get(slot.word, "")) for slot in Slot]
     sheet.slots([(name, _("{n}", n=number) or _(msg("no number")), bool(number)) for name, number in slots])
-    if person is not None:
-        _standing(sheet, person)
+    if person is not None and outcome.standing is not None:
+        details(sheet, _, person, outcome.standing)
     known = {name for slot in Slot for name in (slot.value, slot.word)}
     _pairs(sheet, _, tuple(row for row in outcome.rows if row.cells and row.cells[0] not in known))
     for row in outcome.rows:
         if row.change is not None:
             _request(sheet, _, row.change, PageKind.OPEN, False)
     if person is not None:
-        _show_buttons(sheet, _, person, reader)
+        _show_buttons(sheet, _, person, reader, outcome.standing)
     return sheet.done()
 
 
-def _standing(sheet: Sheet, person: Person) -> None:
-    if not person.enabled:
-        sheet.box("⚠", "warning", msg("The account is disabled."))
-    if person.guest:
-        sheet.point(msg("Guest from another organisation."))
-    if person.synced:
-        sheet.point(msg("Account synchronised from the local directory."))
-
-
-def _show_buttons(sheet: Sheet, _: Words, person: Person, reader: Reader) -> None:
-    buttons = []
-    if may(c.SetPhone, reader.roles) and person.oid != reader.oid and person.enabled:
-        buttons.append(run(_(msg("Change a phone")), f"set mobile for {person.oid}", style="positive"))
-    if may(c.History, reader.roles):
-        buttons.append(run(_(msg("History")), f"history {person.oid}"))
-    sheet.buttons(*buttons)
-    if buttons:
+def _show_buttons(sheet: Sheet, _: Words, person: Person, reader: Reader, standing: Standing | None) -> None:
+    changeable = person.enabled and person.oid != reader.oid
+    if standing is not None and standing.protection != ():
+        changeable = False  # protected, or nobody knows
+    if changeable and may(c.SetPhone, reader.roles):
+        change = run(_(msg("Change a phone")), f"set mobile for {person.oid}", style="positive")
+        sheet.buttons(change, run(_(msg("History")), f"history {person.oid}"))
         sheet.quiet(msg("Or type `set mobile for {upn}` or `history {upn}`"), upn=person.upn)
+    elif may(c.History, reader.roles):
+        sheet.buttons(run(_(msg("History")), f"history {person.oid}"))
+        sheet.quiet(msg("Or type `history {upn}`"), upn=person.upn)
 
 
 def _history(outcome: Page, _: Words) -> Drawn:
@@ -285,6 +294,12 @@ def _explain(reason: Reason | None, _: Words) -> Drawn:
         sheet.say(msg("Trying again later may work."))
     sheet.quiet(msg("Code {code}"), "Medium", code=reason.code)
     return sheet.done()
+
+
+def _who_has(outcome: Page, reader: Reader, _: Words) -> Drawn:
+    if outcome.who_has is None:
+        raise ValueError("a page of who has, without its answer")
+    return who_has(outcome.who_has, reader, _)
 
 
 def _pairs(sheet: Sheet, _: Words, rows: tuple[Row, ...]) -> None:

@@ -88,6 +88,21 @@ EFFECTS: Final[dict[str, str]] = {
     "adds": msg("{name} can use this number for sign-in codes as soon as it is saved."),
     "removes": msg("{name} can no longer use this number to sign in or to reset the password."),
     "last-phone": msg("It is the only phone of {name}; without another method they are locked out."),
+    "swaps": msg("The present mobile stops working for sign-in; afterwards there is no alternate mobile."),
+    "last-method": msg(
+        "It is the only sign-in method of {name} besides the password: they may be locked out."
+    ),
+    "weaker-than-held": msg("{name} has a stronger method; a phone beside it is a weaker way in."),
+    "sms-on": msg("Whoever holds the phone can sign in without a password."),
+    "sms-off": msg("The number can no longer be used in the place of the user name."),
+    "no-password": msg("{name} has no password: without text messages there may be no way to sign in."),
+    "sms-kept-off": msg(
+        "If Microsoft Entra makes the number a sign-in name by itself, I switch that off again."
+    ),
+    "default-kept": msg(
+        "The default sign-in method stays as it is: if it moves to a weaker one, I restore it."
+    ),
+    "index-incomplete": msg("I do not know everybody's numbers yet, so somebody else may have this one too."),
     "sms-sign-in": msg("Microsoft Entra may also make this number a sign-in name (SMS sign-in)."),
     "default-unreadable": msg(
         "I cannot read which sign-in method is the default, so I cannot watch over it."
@@ -97,8 +112,25 @@ EFFECTS: Final[dict[str, str]] = {
     "weak-groups": msg("The groups behind our roles are not specially protected (accept_weak_groups)."),
 }
 # Those of them that an approver has to know before deciding, and those that still matter afterwards.
-BEFORE_DECIDING: Final = ("last-phone", "sms-sign-in", "default-unreadable", "target-not-told", "weak-groups")
+BEFORE_DECIDING: Final = (
+    "last-phone",
+    "last-method",
+    "weaker-than-held",
+    "sms-on",
+    "no-password",
+    "sms-sign-in",
+    "default-unreadable",
+    "index-incomplete",
+    "target-not-told",
+    "weak-groups",
+)
 AFTERWARDS: Final[dict[str, str]] = {
+    "default-restored": msg("The default sign-in method had moved to a weaker one; I restored it."),
+    "sms-switched-off": msg("Microsoft Entra had made the number a sign-in name; I switched that off again."),
+    "guard-failed": msg(
+        "A side effect could not be undone: look at `show`, the default or SMS sign-in moved."
+    ),
+    "guard-unchecked": msg("Afterwards I could not read the default or SMS sign-in: look at `show` later."),
     "sms-not-unique": msg("Saved. For SMS sign-in the number belongs to another account, not to this one."),
     "target-not-told": msg("{name} could not be told in Teams: tell them by another way."),
 }
@@ -112,6 +144,7 @@ SHOW_KEYS: Final[dict[str, str]] = {
     "department": msg("Department"),
     "job-title": msg("Job title"),
 }
+UNTOLD_TIME: Final = msg("an unknown time")
 EVENTS: Final[dict[str, str]] = {
     "previewed": msg("prepared"),
     "submitted": msg("submitted"),

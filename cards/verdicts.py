@@ -44,8 +44,8 @@ def check_page(outcome: Page, reader: Reader, _: Words) -> Drawn:
     person = outcome.person
     if person is not None and outcome.slot is not None:
         facts = {"name": person.name, "slot": _.slot(outcome.slot), "number": outcome.number}
-        sheet.title(msg("What {name} could do with {number}"), **facts)
-        sheet.quiet(msg("As {slot} · {upn}"), "None", upn=person.upn, **facts)
+        sheet.title(msg("Could {name} use this number?"), **facts)
+        sheet.quiet(msg("As {slot}: {number} · {upn}"), "None", upn=person.upn, **facts)
     sheet.slots([_row(verdict, _) for verdict in outcome.verdicts])
     told: set[str] = set()
     for verdict in outcome.verdicts:
@@ -75,7 +75,7 @@ def _cause(sheet: Sheet, _: Words, cause: Cause, told: set[str]) -> None:
     sheet.point(reason.title, "•", **facts)
     if repr(cause) not in told:
         sheet.quiet(reason.why, "None", **facts)
-        sheet.quiet(msg("→ {mend}"), "None", mend=_(reason.next_step, **facts))
+        sheet.quiet(reason.next_step, "None", **facts)
     told.add(repr(cause))
 
 

@@ -75,7 +75,7 @@ def read_who(words: Sequence[Word]) -> Who | None:
     employee = _employee(words)
     if employee:
         return Who(WhoKind.EMPLOYEE, employee)
-    value = trimmed(" ".join(word.inner for word in words)).rstrip(",;:!?").strip("<>`")
+    value = trimmed(trimmed(" ".join(word.inner for word in words)).rstrip(",;:!?").strip("<>`"))
     return _by_address(value.rstrip(".")) or _named(value)
 
 

@@ -18,6 +18,7 @@ from bot.domain.reason import Refusal
 from bot.ports import Listing
 from bot.workflow.applying import Applying
 from bot.workflow.approvers import Approvers
+from bot.workflow.checking import Checking
 from bot.workflow.deciding import Deciding
 from bot.workflow.identity import Identity
 from bot.workflow.judging import Judge
@@ -26,6 +27,7 @@ from bot.workflow.reading import Reading
 from bot.workflow.rechecking import Rechecks
 from bot.workflow.requests import Requests
 from bot.workflow.views import outcome_of
+from bot.workflow.who_has import Asking
 
 # Nothing is decided by these, so who-is-it may be up to a minute old.
 _LIGHT = (c.Help, c.Hi, c.Whoami, c.Explain, c.Unknown, c.Malformed, c.MyRequests, c.Approvals, c.Refresh)
@@ -42,7 +44,9 @@ class Desk:
         approvers = Approvers(parts)
         judge = Judge(parts, approvers)
         self._requests = Requests(parts, judge)
+        self.checking = Checking(parts)
         self._reading = Reading(parts)
+        self._asking = Asking(parts)
         self.deciding = Deciding(parts, approvers)
         self.applying = Applying(parts, Rechecks(parts, self._identity, approvers, judge))
         self._audited: dict[tuple[str, str], datetime] = {}
@@ -73,10 +77,14 @@ class Desk:
 
     async def _answer(self, command: c.Command, actor: Actor, envelope: Envelope) -> Outcome:
         match command:
-            case c.SetPhone() | c.RemovePhone():
+            case c.SetPhone() | c.RemovePhone() | c.Swap() | c.SmsSignIn():
                 return await self._requests.ask(command, actor, envelope)
+            case c.Check():
+                return await self.checking.answer(command, actor)
             case c.Show():
                 return await self._reading.show(command, actor)
+            case c.WhoHas():
+                return await self._asking.answer(command, actor, envelope)
             case c.History():
                 return await self._reading.history(command, actor)
             case c.MyRequests():

@@ -231,6 +231,32 @@ CONVERSATIONS = {
         (ALICE_00,),
         ("change:mobile:cancelled", "change:mobile:applied"),
     ),
+    "check and show": Conversation(
+        """
+        check alice mobile +1 206 555 0177
+        /expect Could Alice Anders use this number?
+        /expect +1 •••••• 77
+        /expect Code by text
+        /expect SMS sign-in
+        /expect Nothing was changed
+        /expect-not 5550177
+        check alice mobile 206 555 0177
+        /expect country code
+        check mobile for alice
+        /expect +1 •••••• 10
+        show alice
+        /expect Password reset
+        /expect SMS sign-in
+        swap
+        /expect Swap the mobiles
+        enable sms sign-in
+        /expect Switch SMS sign-in on
+        /as marta
+        check alice mobile +1 206 555 0177
+        /expect access.not-allowed
+        /writes 0
+        """,
+    ),
     "looking around": Conversation(
         f"""
         hi
@@ -278,7 +304,7 @@ CONVERSATIONS = {
 
 @pytest.mark.parametrize("name", CONVERSATIONS)
 async def test_a_conversation_ends_as_it_should(name: str, any_stage: Stage) -> None:
-    """Each person sees what the lines say, the directory takes exactly the stated writes, the chain verifies."""
+    """Each person sees what the lines say, the directory takes just the stated writes, the chain verifies."""
     conversation = CONVERSATIONS[name]
     async with any_stage.player() as player:
         for line in conversation.lines.splitlines():
@@ -288,7 +314,7 @@ async def test_a_conversation_ends_as_it_should(name: str, any_stage: Stage) -> 
 
 
 async def test_a_request_that_nobody_decided_expires_and_can_be_repeated(any_stage: Stage) -> None:
-    """Time running out is a no in every copy of the card; `repeat` offers the same again without the number."""
+    """Time running out is a no in every copy of the card; `repeat` offers the same without the number."""
     stage = any_stage
     request = await stage.pending()
     await stage.later(hours=24, minutes=1)

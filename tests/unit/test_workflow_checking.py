@@ -146,7 +146,7 @@ async def test_every_silence_is_cannot_tell_with_its_cause(h: House, call: str, 
     found = {each.use: each for each in (await page(h, check())).verdicts}
     for use in uses:
         assert found[use].answer is Answer.CANNOT_TELL
-        assert "out of reach" in dict(found[use].causes[0].facts).values()
+        assert any("out of reach" in dict(cause.facts).values() for cause in found[use].causes)
 
 
 async def test_group_names_that_cannot_be_read_leave_the_ids(h: House) -> None:
