@@ -18,13 +18,14 @@ from bot.domain import command as c
 from bot.domain import outcome as o
 from bot.domain.methods import ALL_USERS, Deleted, MethodRule, PolicyTarget, SmsState
 from bot.domain.numbers import Sighting, WhoHasAnswer, index_key
-from bot.domain.people import Person, Reader, Role
+from bot.domain.people import Actor, Person, Reader, Role
 from bot.domain.phone import PhoneNumber, Slot
 from bot.jobs import Jobs
 from bot.ports import StoreUnavailable
 from bot.workflow.holders import NOTE_INDEX_INCOMPLETE, other_holders, shared_number
-from bot.workflow.numbering import SAME_FOR, NumberIndex
+from bot.workflow.numbering import SAME_FOR, IndexedDirectory, NumberIndex
 from bot.workflow.scanning import EVERY, Scanning
+from bot.workflow.who_has import Asking
 from tests.doubles.directory import FakeDirectory, Fault
 from tests.doubles.house import (
     ADA,
@@ -237,6 +238,53 @@ async def test_a_scan_waits_for_the_directory_and_the_store(h: House) -> None:
     assert h.directory.calls.count("phones_of_many") == 1
     await scan_all(h, scan)
     assert (await h.parts.index.coverage()).percent == 100
+
+
+class Failing:
+    """The store, whose one method fails the first `times`."""
+
+    def __init__(self, store: object, method: str, times: int = 1) -> None:
+        self._store, self._method, self._left = store, method, times
+
+    def __getattr__(self, name: str) -> object:
+        return self._fail if name == self._method and self._left > 0 else getattr(self._store, name)
+
+    async def _fail(self, *given: object) -> None:
+        self._left -= 1
+        raise StoreUnavailable("down")
+
+
+async def test_a_page_that_could_not_be_kept_is_read_again(h: House) -> None:
+    """The store was out of reach for a moment: the scan does not go on without those people."""
+    noted = NumberIndex(Failing(h.store, "note_numbers"), KEY, h.clock, h.tally)  # type: ignore[arg-type]
+    directory = IndexedDirectory(h.directory, noted)
+    scan = Scanning(h.directory, directory, h.store, noted, h.clock, "w1", 6)  # type: ignore[arg-type]
+    await scan.step()
+    assert (await noted.coverage()).seen == 0
+    h.clock.pass_by(minutes=1)
+    await scan_all(h, scan)
+    assert (await noted.coverage()).percent == 100
+
+
+async def test_no_audit_no_answer(h: House) -> None:
+    """When the question cannot be recorded, nobody is told who has the number."""
+    parts = replace(h.parts, store=Failing(h.store, "append_audit"))  # type: ignore[arg-type]
+    actor = Actor(h.directory.people[AMIR], frozenset({Role.AUDITOR}))
+    with pytest.raises(StoreUnavailable):
+        await Asking(parts).answer(QUESTION, actor, h.envelope(AMIR))
+    assert await asked(h) == []
+
+
+async def test_after_a_scan_nobody_is_older_than_its_beginning(h: House) -> None:
+    """Who was looked at shortly before is looked at again: the age that is told is true."""
+    await h.parts.directory.phones(ALICE)
+    h.clock.pass_by(minutes=5)
+    began = h.clock.time
+    await scan_all(h)
+    oldest = (await h.parts.index.coverage()).oldest
+    assert oldest is not None
+    assert oldest >= began
+    assert h.directory.calls.count("phones_of_many") == len(h.directory.people)
 
 
 async def test_a_scan_forgets_whoever_is_not_listed_any_more(h: House) -> None:
