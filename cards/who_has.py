@@ -19,18 +19,22 @@ from .sheet import Drawn, Sheet
 from .words import Words, msg
 
 _MOST_DELETED: Final = 3
+_MOST_HOLDERS: Final = 12
+_MOST_BUTTONS: Final = 6
 
 
 def who_has(answer: WhoHasAnswer, reader: Reader, _: Words) -> Drawn:
     """Holders first, then coverage with its age, then what cannot be known."""
     sheet = Sheet(_)
     sheet.title(msg("Who has {number}"), number=answer.number)
-    signing_in = [each for each in answer.holders if each.sign_in]
-    others = [each for each in answer.holders if not each.sign_in]
+    shown = answer.holders[:_MOST_HOLDERS]
+    signing_in = [each for each in shown if each.sign_in]
+    others = [each for each in shown if not each.sign_in]
     _holders(sheet, _, msg("Signs in with it"), signing_in, reader)
     _holders(sheet, _, msg("Also registered for") if signing_in else msg("Registered for"), others, reader)
-    if answer.unnamed:
-        sheet.quiet(msg("{count} more are known and not listed."), count=str(answer.unnamed))
+    more = answer.unnamed + len(answer.holders) - len(shown)
+    if more:
+        sheet.quiet(msg("{count} more are known and not listed."), count=str(more))
     whole = answer.coverage.is_whole(answer.asked_at)
     if not answer.holders and not answer.unnamed:
         if whole:
@@ -51,13 +55,13 @@ def who_has(answer: WhoHasAnswer, reader: Reader, _: Words) -> Drawn:
 def _holders(sheet: Sheet, _: Words, heading: str, holders: Sequence[Holder], reader: Reader) -> None:
     if holders:
         sheet.heading(heading)
-    for each in holders:
+    for n, each in enumerate(holders):
         what = _(msg("{name} · {slot}"), name=each.person.name, slot=_.slot(each.slot))
         facts = {"upn": each.person.upn or each.person.oid, "when": _.when(each.seen_at, year=True)}
         state = "" if each.person.enabled else _(msg(" · disabled"))
         seen = msg("{upn} · read just now{state}") if each.fresh else msg("{upn} · last seen {when}{state}")
         button = None
-        if may(c.History, reader.roles):
+        if n < _MOST_BUTTONS and may(c.History, reader.roles):
             button = run(_(msg("History")), f"history {each.person.oid}")
         sheet.line(what, _(seen, **facts, state=state), button)
 

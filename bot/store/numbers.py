@@ -19,6 +19,9 @@ from bot.store import tables as t
 
 #: The key of the ring that numbers are hashed with: the oldest, so that a new first key changes nothing.
 KEY_PURPOSE = "numbers-index"
+# Any fixed number will do; it is ours within one database ("numbers" in ASCII).
+_LOCK = 0x6E756D62657273
+_ONE_WRITER = sa.text("SELECT pg_advisory_xact_lock(:lock)")
 _n, _p, _s, _l = t.number_index.c, t.number_people.c, t.scan_state.c, t.leases.c
 _tenant: sa.BindParameter[str] = sa.bindparam("tenant")
 _oids: sa.BindParameter[list[str]] = sa.bindparam("oids", expanding=True)
@@ -70,7 +73,9 @@ def note(connection: Connection, tenant: str, sightings: Sequence[Sighting]) -> 
 
     An older sighting than the one kept changes nothing. Rows that are right already are not written.
     """
-    # In one order, so that two replicas cannot wait for each other in a circle.
+    if connection.dialect.name == "postgresql":
+        # What is there is compared with what was seen: two replicas must not do so at the same time.
+        connection.execute(_ONE_WRITER, {"lock": _LOCK})
     latest = {each.oid: each for each in sorted(sightings, key=lambda each: each.at)}
     given = {"tenant": tenant, "oids": sorted(latest)}
     seen = {row.person_oid: row.seen_at for row in connection.execute(_SEEN, given)}

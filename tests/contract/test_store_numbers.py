@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -173,3 +174,17 @@ def make_old(url: str) -> None:
     with database.writing.connect() as connection, connection.begin():
         Chain(RING).append(connection, START, [AuditEvent("change:mobile:previewed", "a", "somebody")])
     database.close()
+
+
+async def test_two_replicas_may_note_the_same_people_at_once(postgres_place: Place) -> None:
+    """Neither fails nor waits for ever, and the later look stands."""
+    people = [f"a0000000-0000-0000-0000-{n:012d}" for n in range(200)]
+    async with postgres_place.opened() as one, postgres_place.opened() as two:
+        writes = [
+            store.note_numbers([seen(oid, n, mobile=f"{n:032x}") for oid in order])
+            for n in range(10)
+            for store, order in ((one, people), (two, people[::-1]))
+        ]
+        await asyncio.gather(*writes)
+        assert len(await one.number_holders(f"{9:032x}")) == 200
+        assert (await two.number_coverage()).oldest == START + 9 * MINUTE
