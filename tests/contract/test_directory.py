@@ -184,6 +184,14 @@ async def test_a_group_that_anybody_may_fill_is_weak(stage: Stage) -> None:
     assert await stage.directory.weak_groups(frozenset({strong, NOBODY})) == {NOBODY}
 
 
+async def test_groups_are_named_and_those_that_are_not_there_are_left_out(stage: Stage) -> None:
+    """A sentence about a group can say its name; an id that is no group gives no name and no error."""
+    operators = stage.group("operator")
+    names = await stage.directory.group_names(frozenset({operators, NOBODY}))
+    assert set(names) == {operators}
+    assert names[operators]
+
+
 # --- protection -------------------------------------------------------------------------------------------
 async def protection(stage: Stage, alias: str, rules: ProtectionRules = NO_RULES) -> str:
     own = frozenset(stage.group(name) for name in ("operator", "approver"))
