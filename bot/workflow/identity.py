@@ -40,13 +40,13 @@ class Identity:
             return_exceptions=True,
         )
         # Whoever is not in our directory has no groups to read either: that is a plain no, not an outage.
-        if isinstance(groups, BaseException) and person is not None:
+        if person is not None and isinstance(groups, BaseException):
             person = groups
         if isinstance(person, DirectoryUnavailable):
             return reasons.RIGHTS_UNKNOWN.refuse()
         if isinstance(person, BaseException):
             raise person
-        if person is None or not person.enabled or person.guest:
+        if person is None or isinstance(groups, BaseException) or not person.enabled or person.guest:
             self._known.pop(oid, None)
             return reasons.NO_ROLE.refuse()
         actor = Actor(person, self._parts.policy.roles_from(groups))
