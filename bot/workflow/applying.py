@@ -34,6 +34,7 @@ from bot.workflow.requests import ended, notice, redraw
 WORKER = "ringfence"
 RETRY = timedelta(seconds=15)
 PAUSED = timedelta(seconds=30)
+_MOVED_MEANWHILE = frozenset({reasons.ALREADY_THERE.code, reasons.DIRECTORY_MOVED.code})
 
 
 class Applying:
@@ -235,7 +236,10 @@ class Applying:
         except DirectoryUnavailable as error:
             await self._later(change, self._parts.now() + (error.retry_after or RETRY))
             return
-        if why is not None:
+        if why is not None and why.code in _MOVED_MEANWHILE:
+            # The earlier value went away between the two readings: the next one says what came of our write.
+            await self._later(change, self._parts.now() + FIRST_READ)
+        elif why is not None:
             await self._give_up(change, operation, refused, why)
         elif self._parts.read_only:
             await self._later(change, self._parts.now() + PAUSED)

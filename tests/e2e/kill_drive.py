@@ -26,7 +26,7 @@ import aiohttp
 Json = dict[str, Any]
 RATE = 20.0
 ANSWER_SECONDS = 3.0
-LIFE_SECONDS = 0.5
+LIFE_SECONDS, SECONDS_A_KILL = 0.7, 0.38
 LANE_PATIENCE = 12.0
 FINAL = frozenset({"applied", "failed", "conflict", "cancelled", "expired", "rejected", "blocked"})
 MOMENTS = tuple(
@@ -271,13 +271,16 @@ class People:
 async def killed_so_often(lives: Lives, kills: int, chance: random.Random) -> dict[str, int]:
     """Life after life, each ended by SIGKILL: at a chosen moment, or whenever. How they ended."""
     ends: dict[str, int] = {}
-    for _ in range(kills):
-        how = await _one_life(lives, chance)
+    deadline = time.monotonic() + kills * SECONDS_A_KILL
+    for left in range(kills, 0, -1):
+        # A slow machine gets shorter lives, not a longer test.
+        fair = (deadline - time.monotonic()) / left
+        how = await _one_life(lives, chance, min(max(1.5 * fair, 0.1), LIFE_SECONDS))
         ends[how] = ends.get(how, 0) + 1
     return ends
 
 
-async def _one_life(lives: Lives, chance: random.Random) -> str:
+async def _one_life(lives: Lives, chance: random.Random, longest: float) -> str:
     at = chance.choice(MOMENTS) if chance.random() < 0.7 else None
     await lives.begin(None if at is None else {"at": at, "count": chance.choice((1, 1, 1, 2, 3))})
     if at is None and chance.random() < 0.2:
@@ -288,7 +291,7 @@ async def _one_life(lives: Lives, chance: random.Random) -> str:
     if not await lives.ready():
         return str(at)
     short = chance.random() < 0.5
-    if await lives.ended(LIFE_SECONDS if at else chance.uniform(0.01, 0.1 if short else LIFE_SECONDS)):
+    if await lives.ended(longest if at else chance.uniform(0.01, 0.1 if short else longest)):
         return str(at)
     await lives.kill()
     return "random"

@@ -275,8 +275,8 @@ class Stage:
         await self.settle()
 
     async def ends_with(self, *writes: tuple[str, str, str | None], audited: tuple[str, ...] = ()) -> None:
-        """All is quiet; the directory took exactly these writes (who, slot, number); the chain verifies; nothing
-        in the log is an error, for nothing that people or strangers do is one.
+        """All is quiet; the directory took exactly these writes (who, slot, number), the chain verifies, and
+        the log holds no error: nothing that people or strangers do is one.
 
         audited: audit events that must be there, by name.
         """

@@ -51,7 +51,7 @@ async def test_ten_thousand_headers_are_refused(stage: Stage) -> None:
 
 
 async def test_good_traffic_is_served_beside_two_hundred_idle_sockets(
-    stage: Stage, record_property: Callable[[str, object], None]
+    stage: Stage, record_testsuite_property: Callable[[str, object], None]
 ) -> None:
     """A17: two hundred sockets that drip a head and never finish it do not slow honest turns down."""
     port = int(stage.bot_url.split(":")[2].split("/")[0])
@@ -66,7 +66,7 @@ async def test_good_traffic_is_served_beside_two_hundred_idle_sockets(
         for one in idle:
             one.close()
     p95 = statistics.quantiles(seconds, n=20)[-1]
-    record_property("p95_seconds_beside_idle_sockets", round(p95, 4))
+    record_testsuite_property("p95_seconds_beside_idle_sockets", round(p95, 4))
     assert p95 < 0.5
     await stage.ends_with()
 
@@ -144,7 +144,7 @@ async def test_a_metadata_host_in_trouble_locks_nobody_out(kind: str, stage: Sta
 
 
 async def test_a_hanging_metadata_host_does_not_stop_the_process(
-    stage: Stage, record_property: Callable[[str, object], None]
+    stage: Stage, record_testsuite_property: Callable[[str, object], None]
 ) -> None:
     """A23: during a 3 s hang 95 of 100 /healthz answers take under 50 ms and none over 500 ms."""
     health = stage.bot_url.replace("/api/messages", "/healthz")
@@ -165,7 +165,7 @@ async def test_a_hanging_metadata_host_does_not_stop_the_process(
         assert (await waiting)["status"] == 401
     finally:
         await stage.anywhere("POST", "keys/fault", {})
-    record_property("healthz_slowest_seconds", round(max(seconds), 4))
+    record_testsuite_property("healthz_slowest_seconds", round(max(seconds), 4))
     assert sorted(seconds)[94] < 0.05
     assert max(seconds) < 0.5
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from dataclasses import replace
 from datetime import timedelta
 
@@ -77,6 +78,41 @@ class LifeCycle(RuleBasedStateMachine):
         view = getattr(shown, "view", None)
         if view is not None and view.may_submit:
             self.world.say(c.Submit(view.card), by)
+
+    @rule(
+        by=st.sampled_from((OLIVIA, OSCAR)),
+        whom=targets,
+        number=st.sampled_from(NUMBERS),
+        slot=st.sampled_from((Slot.MOBILE, Slot.OFFICE)),
+        faults=st.lists(st.sampled_from(Fault), max_size=2),
+        cut=st.none() | st.tuples(st.sampled_from(MOMENTS), st.integers(1, 2)),
+        waits=st.lists(st.sampled_from((0, 6, 16, 46, 66, 301)), max_size=5),
+    )
+    def a_request_goes_all_the_way(
+        self,
+        by: str,
+        whom: str,
+        number: str,
+        slot: Slot,
+        faults: list[Fault],
+        cut: tuple[str, int] | None,
+        waits: list[int],
+    ) -> None:
+        """Asked, approved and worked on, with trouble at the write: the way that most examples must go."""
+        self.an_operator_requests(by, whom, number, slot)
+        if self.world.changes:
+            self.somebody_asked_decides(len(self.world.changes) - 1, True, 0)
+        for fault in faults:
+            self.world.outside.fail("write", fault)
+        self.world.power.cut = cut
+        for wait in (0, *waits):
+            self.world.clock.pass_by(seconds=wait)
+            self.world.work(0, 1)
+            self.world.check()
+
+    @rule()
+    def all_is_well_again(self) -> None:
+        self.world.heal()
 
     @rule(n=which, by=anybody, forged=st.booleans())
     def somebody_submits(self, n: int, by: str, forged: bool) -> None:
@@ -270,3 +306,4 @@ TestLifeCycle = LifeCycle.TestCase
 def test_the_examples_went_far_enough() -> None:
     """The machine is no use if hardly a change gets as far as the directory."""
     assert not REACHED or REACHED["applied"] * 4 >= EXAMPLES, REACHED
+    sys.stderr.write(f"life cycle: {EXAMPLES} x {STEPS}, {REACHED}\n")
