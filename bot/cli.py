@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import os
 import sys
 import tomllib
@@ -92,6 +93,8 @@ def _serve(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
     settings = load_settings(environ, Path(".env"))
     policy = load_policy(settings.policy_file)
+    # Next to nothing of what a start makes is garbage; wiring turns the collector on again when it is done.
+    gc.disable()
     from bot import wiring
 
     asyncio.run(wiring.serve(settings, policy))

@@ -343,7 +343,8 @@ async def _check_groups(graph: GraphDirectory, policy: Policy) -> None:
 
 
 def _freeze() -> None:
-    """What was made at start stays: the collector need not walk it at each turn."""
+    """What was made at start stays: the collector need not walk it at each turn. It was off until now."""
+    gc.enable()
     gc.collect()
     gc.freeze()
     gc.set_threshold(5_000, 20, 50)

@@ -256,6 +256,7 @@ def _say_first(sheet: Sheet, _: Words, said: Refusal | None) -> None:
         facts = phrases.facts_of(said, _)
         title, why_not = _(said.reason.title, **facts), _(said.reason.why, **facts)
         sheet.box("⚠", "warning", msg("{title}. {why}"), title=title, why=why_not)
+        code_line(sheet, said.code)
 
 
 def _asked_why(sheet: Sheet, change: Change, asker: bool = False) -> None:

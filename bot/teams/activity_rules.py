@@ -53,6 +53,7 @@ def guid(value: object) -> str | None:
     return None if normal == _NIL else normal
 
 
+@lru_cache(maxsize=64)
 def is_loopback(host: str | None) -> bool:
     """True for localhost and for the loopback addresses."""
     if host == "localhost":

@@ -13,6 +13,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
@@ -114,7 +115,7 @@ class Connector:
 
     async def send(self, conversation_id: str, activity: dict[str, Any], reply_to: str | None = None) -> str:
         """Post an activity; returns its id (empty when Teams gave none)."""
-        url = f"{self._base}/{quote(conversation_id, safe='')}/activities"
+        url = f"{self._base}/{_quoted(conversation_id)}/activities"
         if reply_to:
             url = f"{url}/{quote(reply_to, safe='')}"
         answer = await self._call("POST", url, activity)
@@ -132,7 +133,7 @@ class Connector:
         await self._call("DELETE", self._activity(conversation_id, activity_id), None)
 
     def _activity(self, conversation_id: str, activity_id: str) -> str:
-        return f"{self._base}/{quote(conversation_id, safe='')}/activities/{quote(activity_id, safe='')}"
+        return f"{self._base}/{_quoted(conversation_id)}/activities/{quote(activity_id, safe='')}"
 
     async def _call(self, method: str, url: str, body: dict[str, Any] | None) -> dict[str, Any]:
         try:
@@ -178,6 +179,12 @@ async def _read(answer: aiohttp.ClientResponse) -> dict[str, Any]:
     error = _object(raw).get("error")
     details = error if isinstance(error, dict) else {}
     raise SendRefused(status, _word(details.get("code")), _sub_code(details.get("message")))
+
+
+@lru_cache(maxsize=1024)
+def _quoted(conversation_id: str) -> str:
+    """One path segment. Conversation ids are long and come again with every message."""
+    return quote(conversation_id, safe="")
 
 
 def _object(raw: bytes) -> dict[str, Any]:

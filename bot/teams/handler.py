@@ -151,6 +151,10 @@ class RingfenceBot(TeamsActivityHandler):  # type: ignore[misc]  # the SDK ships
 
     async def _in_time(self, asking: asyncio.Task[Outcome]) -> Outcome | None:
         """The outcome, or None when the directory takes longer than a turn may."""
+        # What needs no directory is ready after one step of the loop; a timer for it would cost more than it.
+        await asyncio.sleep(0)
+        if asking.done():
+            return asking.result()
         done, _ = await asyncio.wait({asking}, timeout=self._turn_seconds)
         return asking.result() if done else None
 

@@ -88,11 +88,13 @@ def is_run(value: object) -> bool:
 
 def from_button(verb: object, data: Mapping[str, Any]) -> c.Command:
     """What one of our buttons says, or Tampered when it is not exactly one of ours."""
+    if not isinstance(verb, str):
+        return c.Tampered("verb")
     try:
         if verb in verbs.REQUEST_VERBS:
-            return _request(str(verb), _RequestButton.model_validate(data))
+            return _request(verb, _RequestButton.model_validate(data))
         if verb in verbs.FORM_VERBS:
-            return _form(str(verb), _FormButton.model_validate(data))
+            return _form(verb, _FormButton.model_validate(data))
         if verb == verbs.CHOOSE:
             return _chosen(_ChooseButton.model_validate(data))
         if verb == verbs.RUN:

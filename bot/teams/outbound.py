@@ -115,7 +115,8 @@ class TeamsMessenger:
             if message.kind is MessageKind.REDRAW:
                 return await self._redraw(change)
             if message.kind is MessageKind.ASK and change.state is not State.PENDING:
-                return Delivered(Delivery.DONE)
+                # It may have been sent before the process died: then that card still asks.
+                return await self._redraw(change)
             return await self._post(change, message.to_oid)
         except SendLater as error:
             wait = None if error.retry_after is None else timedelta(seconds=error.retry_after)

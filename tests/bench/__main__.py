@@ -1,6 +1,6 @@
 """Runs the bench and prints one line for each budget. Exit code 1 when one is exceeded.
 
-python -m tests.bench            about a minute; run it alone on the machine
+python -m tests.bench            under a minute; run it alone on the machine
 python -m tests.bench --stock    also the SDK's own adapter, for comparison
 """
 
@@ -8,69 +8,21 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import sys
 import tempfile
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 import aiohttp
 
 from .budgets import Figure, figure
-from .changes import Desk
-from .machine import Program, cores, cpu_seconds, ready, resident_mb, running
+from .changes import BLOCKS, SIZE, WARM_UP, Desk
+from .machine import cores
 from .scene import Scene, company
+from .starts import serving, starts
+from .turns import ECHO, Contestant, floor, help_card, shooting_range, stock
 
-_TOGETHER = 16
-_TURNS, _WARM_UP, _ROUNDS = 1500, 500, 5
-_STOCK_TURNS, _STOCK_WARM_UP, _STOCK_ROUNDS = 60, 20, 3
-_STARTS = 5
-_CHANGES, _CHANGE_WARM_UP, _CHANGE_BLOCKS = 20, 10, 3
-
-
-@dataclass(slots=True)
-class Contestant:
-    """A running bot: its process, its port, and the message it is sent."""
-
-    name: str
-    program: Program
-    port: int
-    turns: int = _TURNS
-
-
-@dataclass(slots=True)
-class Range:
-    """The shooting range: load generator, stand-in channel, and what to send."""
-
-    load: Program
-    channel: Program
-    service_url: str
-    token: str
-    message: dict[str, Any]
-    sent: int = 0
-
-    async def round(self, bot: Contestant, turns: int) -> float:
-        """CPU milliseconds for each turn. Raises RuntimeError when a turn was not answered properly."""
-        before_messages = (await self.channel.ask({}))["messages"]
-        before = cpu_seconds(bot.program.pid)
-        order = {
-            "port": bot.port,
-            "token": self.token,
-            "activity": self.message,
-            "turns": turns,
-            "together": _TOGETHER,
-            "first": 1_732_366_800_000 + self.sent,
-        }
-        done = await self.load.ask(order)
-        used = cpu_seconds(bot.program.pid) - before
-        self.sent += turns
-        replies = (await self.channel.ask({}))["messages"] - before_messages
-        if done["statuses"] != {"201": turns} or replies != turns:
-            raise RuntimeError(f"{bot.name}: {done['statuses']} and {replies} replies to {turns} messages")
-        return used / turns * 1000
+_STOCK_ROUNDS = 3
 
 
 def say(text: str) -> None:
@@ -79,77 +31,50 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
-@contextlib.asynccontextmanager
-async def shooting_range(scene: Scene, others: set[int]) -> AsyncIterator[Range]:
-    """Load generator and channel, ready."""
-    async with (
-        running("-m", "tests.bench.channel", on=others) as channel,
-        running("-m", "tests.bench.load", on=others) as load,
-    ):
-        url = f"http://127.0.0.1:{(await channel.told())['port']}/teams/"
-        yield Range(load, channel, url, scene.token(url), scene.message("help", url))
-
-
-async def starts(scene: Scene, core: set[int]) -> tuple[list[float], list[float]]:
-    """CPU seconds and memory of several starts; the first one migrates and is not counted."""
-    cpu, memory = [], []
-    for number in range(_STARTS + 1):
-        async with serving(scene, core) as bot:
-            used = cpu_seconds(bot.pid)
-            if number:
-                cpu.append(used)
-                await asyncio.sleep(0.2)
-                memory.append(resident_mb(bot.pid))
-    return cpu, memory
-
-
-@contextlib.asynccontextmanager
-async def serving(scene: Scene, core: set[int]) -> AsyncIterator[Program]:
-    """The real bot as a process, ready."""
-    log = scene.state / "bot.log"
-    async with running("app.py", "serve", on=core, settings=scene.settings, log=log) as bot:
-        try:
-            await ready(bot, scene.ready_url)
-        except (RuntimeError, TimeoutError):
-            say(log.read_text("utf-8", "replace")[-3000:])
-            raise
-        yield bot
-
-
-async def turns(place: Range, ours: Contestant, floor: Contestant) -> list[float]:
-    """The ratio ours/floor of each pair of rounds."""
-    for bot in (floor, ours):
-        await place.round(bot, _WARM_UP)
-    pairs = [(await place.round(floor, _TURNS), await place.round(ours, _TURNS)) for _ in range(_ROUNDS)]
-    say(
-        f"help turn, CPU: floor {median(p[0] for p in pairs):.2f} ms, ours {median(p[1] for p in pairs):.2f} ms"
-    )
-    return [mine / bare for bare, mine in pairs]
-
-
 async def bench(with_stock: bool) -> list[Figure]:
     """Everything, in the order of the table."""
     core, others = cores()
-    figures: list[Figure] = []
     with tempfile.TemporaryDirectory(prefix="ringfence-bench-") as folder:
         async with company(Path(folder)) as scene:
             cpu, memory = await starts(scene, core)
-            figures += [figure("start", cpu), figure("memory", memory)]
-            async with (
-                shooting_range(scene, others) as place,
-                serving(scene, core) as bot,
-                running("-m", "tests.bench.floor", on=core) as bare,
-                aiohttp.ClientSession() as session,
-            ):
+            figures = [figure("start", cpu), figure("memory", memory)]
+            async with serving(scene, core) as bot, aiohttp.ClientSession() as session:
                 ours = Contestant("ours", bot, scene.port)
-                told = await bare.ask(scene.floor_order({"type": "message", "text": "help"}))
-                floor = Contestant("floor", bare, told["port"])
-                figures.append(figure("help", await turns(place, ours, floor)))
+                figures += await help_turns(scene, ours, session, core, others, with_stock)
                 desk = Desk(scene, bot.pid, session)
-                await desk.block(_CHANGE_WARM_UP)
-                blocks = [await desk.block(_CHANGES) for _ in range(_CHANGE_BLOCKS)]
+                await desk.block(WARM_UP)
+                blocks = [await desk.block(SIZE) for _ in range(BLOCKS)]
                 figures.append(figure("preview", [preview for preview, _ in blocks]))
                 figures.append(figure("approve", [approve for _, approve in blocks]))
+    return figures
+
+
+async def help_turns(
+    scene: Scene,
+    ours: Contestant,
+    session: aiohttp.ClientSession,
+    core: set[int],
+    others: set[int],
+    with_stock: bool,
+) -> list[Figure]:
+    """The help turn against the floors, pair by pair; on request against the stock adapter as well."""
+    card = await help_card(scene, session)
+    async with (
+        shooting_range(scene, others) as place,
+        floor(scene, core, card) as bare,
+        floor(scene, core, ECHO) as echo,
+    ):
+        rounds = await place.rounds([bare, ours, echo])
+        figures = [figure("help", [mine / same for same, mine, _ in rounds])]
+        for name, column in zip(("floor", "ours", "floor, one word"), zip(*rounds, strict=True), strict=True):
+            say(f"help turn, {name}: {median(column):.2f} ms CPU, median of {len(column)}")
+        against = median(mine / word for _, mine, word in rounds)
+        say(f"help turn against a floor that answers one word instead of the card: {against:.2f} x")
+        if with_stock:
+            async with stock(scene, core, card) as theirs:
+                pairs = await place.rounds([theirs, ours], _STOCK_ROUNDS)
+            say(f"stock adapter, the same card: {median(slow for slow, _ in pairs):.0f} ms CPU a turn")
+            figures.append(figure("stock", [slow / mine for slow, mine in pairs]))
     return figures
 
 

@@ -7,7 +7,7 @@ pretend directory and Teams need is theirs.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import aiohttp
@@ -15,6 +15,7 @@ import aiohttp
 from .machine import cpu_seconds
 from .scene import Scene
 
+SIZE, WARM_UP, BLOCKS = 20, 10, 3
 _TOGETHER = 4
 _LOOK_SECONDS = 0.3
 _QUIET = 0.01
@@ -51,10 +52,7 @@ class Desk:
         written = len(effects)
         before = cpu_seconds(self._pid)
         await self._each([self._click("marta", "Approve", card) for _, card in asked])
-        async with asyncio.timeout(_PATIENCE_SECONDS):
-            while len(effects) - written < size:
-                await asyncio.sleep(_LOOK_SECONDS)
-        await self._quiet()
+        await self._quiet(lambda: len(effects) - written >= size)
         approval = cpu_seconds(self._pid) - before
         if len(asked) != size or len(effects) - written != size:
             raise RuntimeError(f"{size} requests: {len(asked)} to decide, {len(effects) - written} writes")
@@ -90,13 +88,10 @@ class Desk:
     async def _each(self, acts: Sequence[Awaitable[str]]) -> list[str]:
         return list(await asyncio.gather(*acts))
 
-    async def _quiet(self) -> None:
-        """Wait until the bot has nothing more to do."""
+    async def _quiet(self, done: Callable[[], bool] = lambda: True) -> None:
+        """Wait until it is done and the bot has nothing more to do. Raises TimeoutError."""
         async with asyncio.timeout(_PATIENCE_SECONDS):
-            last = cpu_seconds(self._pid)
-            while True:
+            last, now = 0.0, cpu_seconds(self._pid)
+            while now - last > _QUIET or not done():
                 await asyncio.sleep(_LOOK_SECONDS)
-                now = cpu_seconds(self._pid)
-                if now - last <= _QUIET:
-                    return
-                last = now
+                last, now = now, cpu_seconds(self._pid)

@@ -1,6 +1,6 @@
 """A process that stands in for the Bot Connector: takes every message at once and gives it an id.
 
-Says `{"port": n}`, then answers each line on its input with what it has got: `{"messages", "bytes"}`. It
+Says `{"port": n}`, then answers each line on its input with what it has got: `{"messages"}`. It
 parses no more of HTTP than the clients under measurement send, so that it costs as little as possible.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from typing import ClassVar
 
 _BODY = b'{"id":"1732366800000"}'
 _CREATED = (
@@ -20,8 +21,7 @@ _CREATED = (
 class Channel(asyncio.Protocol):
     """One kept-alive connection."""
 
-    messages = 0
-    bytes = 0
+    messages: ClassVar[int] = 0
 
     def __init__(self) -> None:
         self._held = b""
@@ -40,7 +40,6 @@ class Channel(asyncio.Protocol):
                 return
             self._held = self._held[whole:]
             Channel.messages += 1
-            Channel.bytes += whole - end - 4
             self._transport.write(_CREATED)
 
 
@@ -51,7 +50,7 @@ async def main() -> None:
     sys.stdout.write(json.dumps({"port": server.sockets[0].getsockname()[1]}) + "\n")
     sys.stdout.flush()
     while await loop.run_in_executor(None, sys.stdin.readline):
-        sys.stdout.write(json.dumps({"messages": Channel.messages, "bytes": Channel.bytes}) + "\n")
+        sys.stdout.write(json.dumps({"messages": Channel.messages}) + "\n")
         sys.stdout.flush()
 
 

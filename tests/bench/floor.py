@@ -45,8 +45,8 @@ class Floor:
         activity = await request.json()
         if claims.get("serviceurl") != activity["serviceUrl"]:
             return web.Response(status=401)
-        conversation = activity["conversation"]["id"]
-        url = f"{activity['serviceUrl'].rstrip('/')}/v3/conversations/{conversation}/activities/{activity['id']}"
+        base, conversation = activity["serviceUrl"].rstrip("/"), activity["conversation"]["id"]
+        url = f"{base}/v3/conversations/{conversation}/activities/{activity['id']}"
         reply = {
             **self._order["reply"],
             "conversation": activity["conversation"],

@@ -11,13 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import certifi
+
 from bot.sandbox.channel import add_routes
 from bot.sandbox.child import free_port
 from bot.sandbox.conversations import AllChats
 from bot.sandbox.delivery import activity
 from bot.sandbox.demo import policy_of, settings_of
 from bot.sandbox.server import Running, start
-from bot.sandbox.signing import DEFAULT_ISSUER, Keys
+from bot.sandbox.signing import DEFAULT_ISSUER, METADATA_PATH, Keys
 from bot.sandbox.world import World
 
 PEOPLE = 200
@@ -34,9 +36,20 @@ class Scene:
     port: int
 
     @property
+    def trust(self) -> dict[str, str]:
+        """Certificates to trust: as many as an installation has, and the sandbox's own.
+
+        A list of one would flatter whoever reads it on every turn.
+        """
+        bundle = self.state / "trust.pem"
+        if not bundle.exists():
+            bundle.write_text(certifi.contents() + self.running.ca_file.read_text("ascii"), encoding="utf-8")
+        return {"REQUESTS_CA_BUNDLE": str(bundle), "SSL_CERT_FILE": str(bundle)}
+
+    @property
     def settings(self) -> dict[str, str]:
         """The environment of the bot."""
-        return settings_of(self.running, self.world, self.state, self.port)
+        return settings_of(self.running, self.world, self.state, self.port) | self.trust
 
     @property
     def ready_url(self) -> str:
@@ -55,16 +68,29 @@ class Scene:
         pem = self.keys.key("current").public_pem.decode()
         return {"public_pem": pem, "issuer": DEFAULT_ISSUER, "app_id": self.world.app_id, "reply": reply}
 
+    def stock_order(self, reply: dict[str, Any]) -> dict[str, Any]:
+        """What the SDK wants to know, by its own names, and the reply."""
+        return {
+            "reply": reply,
+            "APP_TYPE": "SingleTenant",
+            "APP_ID": self.world.app_id,
+            "APP_PASSWORD": self.world.secret,
+            "APP_TENANTID": self.world.tenant_id,
+            "TO_CHANNEL_FROM_BOT_LOGIN_URL": f"{self.running.login}/{self.world.tenant_id}",
+            "TO_CHANNEL_FROM_BOT_OAUTH_SCOPE": "https://api.botframework.com",
+            "TO_BOT_FROM_CHANNEL_TOKEN_ISSUER": DEFAULT_ISSUER,
+            "TO_BOT_FROM_CHANNEL_OPENID_METADATA_URL": self.running.teams + METADATA_PATH,
+            "OAUTH_URL": self.running.login,
+        }
+
     def message(self, text: str, service_url: str) -> dict[str, Any]:
         """A message of an operator as Teams writes it, about 1.2 kB."""
         olivia = self.world.find("olivia")
         if olivia is None:
             raise RuntimeError("the company has no olivia")
         chats = AllChats().of(self.world)
-        written = {
-            "contentType": "text/html",
-            "content": f"<p>{text}</p>",
-        }
+        written = {"contentType": "text/html", "content": f"<p>{text}</p>"}
+        about = {"source": {"name": "message"}, "legacy": {"replyToId": "1:" + "q" * 43}, "settings": {}}
         return activity(
             chats,
             olivia,
@@ -74,6 +100,8 @@ class Scene:
             text=text,
             textFormat="plain",
             attachments=[written],
+            channelData=about,
+            conversation={"id": "a:1" + "Qx7" * 40},
         )
 
 

@@ -14,8 +14,9 @@ import io
 import json
 import logging
 import os
+import re
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,12 +24,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
+import sqlalchemy as sa
 
 from bot.sandbox.demo import policy_of, settings_of
 from bot.sandbox.player import Addresses, Player
 from bot.sandbox.screen import told
 from bot.settings.environment import Settings, load_settings
 from bot.settings.policy_file import load_policy
+from bot.store import tables as t
 from bot.telemetry import JsonLines, configure_logging
 from bot.web import listening
 from bot.wiring import Assembled, assembled, working
@@ -139,10 +142,11 @@ class Stage:
 
     async def _act(self, what: str, wish: Json) -> Json:
         if self.clock.shift and wish.get("sign") is None:
-            wish["sign"] = {"claims": self._claims_now()}
-        return await self.control("POST", f"{what}", wish, teams=True)
+            wish["sign"] = {"claims": self.claims_now()}
+        answer: Json = await self.control("POST", what, wish, teams=True)
+        return answer
 
-    def _claims_now(self) -> Json:
+    def claims_now(self) -> Json:
         now = int(self.clock.now().timestamp())
         return {"iat": now, "nbf": now - 5, "exp": now + 3600}
 
@@ -169,10 +173,11 @@ class Stage:
         return " ".join(" ".join(told(e).split()) for e in await self.from_bot(who))
 
     async def ask(self, who: str, text: str, **more: Any) -> str:
-        """Say something; the words of the answer."""
+        """Say something; the words of the answer to exactly that."""
         answer = await self.say(who, text, **more)
         assert answer["status"] == 201, answer
-        return await self.text(who)
+        said = [e for e in await self.from_bot(who) if e["reply_to"] == answer["activity_id"]]
+        return " ".join(told(said[-1]).split()) if said else await self.text(who)
 
     async def card_with(self, who: str, title: str) -> Json:
         """The newest card of theirs that has this button; waits for it."""
@@ -270,7 +275,8 @@ class Stage:
         await self.settle()
 
     async def ends_with(self, *writes: tuple[str, str, str | None], audited: tuple[str, ...] = ()) -> None:
-        """All is quiet; the directory took exactly these writes (who, slot, number); the chain verifies.
+        """All is quiet; the directory took exactly these writes (who, slot, number), the chain verifies, and
+        the log holds no error: nothing that people or strangers do is one.
 
         audited: audit events that must be there, by name.
         """
@@ -279,6 +285,7 @@ class Stage:
         assert found == [(self.oid(who), slot, number) for who, slot, number in writes]
         report = await self.parts.store.verify_audit()
         assert report.bad == ()
+        assert [line for line in self.log_lines() if line["level"] in ("ERROR", "CRITICAL")] == []
         if audited:
             names = await self.audit_names()
             assert set(audited) <= set(names), names
@@ -288,16 +295,13 @@ class Stage:
 
     async def audit_rows(self) -> list[tuple[str, Json]]:
         """(event name, facts) of every audit record, oldest first."""
-        import sqlalchemy as sa
-
-        from bot.store import tables as t
 
         def read() -> list[tuple[str, Json]]:
             engine = sa.create_engine(self.database_url, poolclass=sa.NullPool)
             with engine.connect() as connection:
                 rows = connection.execute(sa.select(t.audit).order_by(t.audit.c.seq)).mappings().all()
             engine.dispose()
-            return [(str(row["event"] if "event" in row else row["name"]), dict(row)) for row in rows]
+            return [(str(row["name"]), dict(row)) for row in rows]
 
         return await asyncio.to_thread(read)
 
@@ -321,8 +325,6 @@ class Stage:
         return self.printed_id(await self.newest(by))
 
     def printed_id(self, entry: Json) -> str:
-        import re
-
         found = re.findall(r"\bR-[0-9A-Z]{6}-[0-9A-F]{4}\b", told(entry))
         assert found, told(entry)
         return str(found[0])
@@ -376,7 +378,7 @@ async def open_stage(
 
     spec: of the world. policy: changes the text of the policy file. more: settings over the demo's.
     """
-    state.mkdir(parents=True, exist_ok=True)
+    await asyncio.to_thread(state.mkdir, parents=True, exist_ok=True)
     async with contextlib.AsyncExitStack() as stack:
         http = await stack.enter_async_context(aiohttp.ClientSession(trust_env=False))
         async with http.post(f"{sandbox.graph}/_sandbox/worlds", json=spec or {}) as answer:
@@ -405,7 +407,3 @@ async def open_stage(
         stage = Stage(sandbox, world, settings, parts, bot_url, state, log, clock, http, url)
         await stage.control("PATCH", "", {"bot_url": bot_url})
         yield stage
-
-
-Opener = Callable[..., contextlib.AbstractAsyncContextManager[Stage]]
-Awaited = Awaitable[Any]

@@ -10,17 +10,13 @@ import asyncio
 import base64
 import json
 import os
-import socket
-import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
 from stage import Stage
 
@@ -32,7 +28,7 @@ OTHER = "99999999-9999-4999-8999-999999999999"
 TYPED = "set mobile for alice to +1 206 555 0100 because lost phone INC1234"
 
 
-def _headers(token: str | None) -> dict[str, str]:
+def bearer(token: str | None) -> dict[str, str]:
     return {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
 
 
@@ -47,16 +43,16 @@ def _authorization(value: str | None) -> Attack:
 
 
 def _body(raw: bytes) -> Attack:
-    return lambda activity, token: (raw, _headers(token))
+    return lambda activity, token: (raw, bearer(token))
 
 
 def _insert(text: str) -> Attack:
     """A sound activity with a bit of bad JSON put in front."""
-    return lambda a, t: (("{" + text + "," + json.dumps(a)[1:]).encode(), _headers(t))
+    return lambda a, t: (("{" + text + "," + json.dumps(a)[1:]).encode(), bearer(t))
 
 
 def _header(name: str, value: str) -> Attack:
-    return lambda a, t: (json.dumps(a).encode(), _headers(t) | {name: value})
+    return lambda a, t: (json.dumps(a).encode(), bearer(t) | {name: value})
 
 
 def _part(value: Json) -> str:
@@ -67,7 +63,7 @@ def _swapped(activity: Json, token: str) -> Sent:
     """Claims changed after signing."""
     head, body, signature = token.split(".")
     claims = json.loads(base64.urlsafe_b64decode(body + "=="))
-    return json.dumps(activity).encode(), _headers(f"{head}.{_part(claims | {'extra': 1})}.{signature}")
+    return json.dumps(activity).encode(), bearer(f"{head}.{_part(claims | {'extra': 1})}.{signature}")
 
 
 # What the channel itself would sign and send: `raw` over the activity, `sign` for the token.
@@ -136,7 +132,10 @@ SIGNED: dict[str, tuple[int, Wish]] = {
     "A19 text a list": (400, {"raw": {"text": ["help"]}}),
     "B5 no object id": (403, {"raw": {"from": {"aadObjectId": None}}}),
     "B5 object id a name": (403, {"raw": {"from": {"aadObjectId": "olivia"}}}),
-    "B5 nobody's object id": (403, {"raw": {"from": {"aadObjectId": "0" * 8 + "-0000-0000-0000-" + "0" * 12}}}),
+    "B5 nobody's object id": (
+        403,
+        {"raw": {"from": {"aadObjectId": "0" * 8 + "-0000-0000-0000-" + "0" * 12}}},
+    ),
 }
 TIMED: dict[str, Callable[[], Wish]] = {
     "A8 expired ten minutes ago": lambda: _claims(exp=_now() - 600),
@@ -225,7 +224,7 @@ async def test_a_thousand_unknown_keys_cost_one_look_at_the_key_document(stage: 
     statuses = set()
     for number in range(1000):
         header = _part({"typ": "JWT", "alg": "RS256", "kid": f"random-{number}"})
-        statuses.add(await stage.post(body, _headers(f"{header}.{claims}.{signature}")))
+        statuses.add(await stage.post(body, bearer(f"{header}.{claims}.{signature}")))
     assert statuses == {401}
     assert (await stage.anywhere("GET", "keys"))["fetches"] - before <= 2  # one fetch is two documents
     await stage.ends_with()
@@ -243,7 +242,7 @@ async def test_an_unknown_type_is_answered_and_ignored(stage: Stage) -> None:
 async def test_only_post_is_served(verb: str, stage: Stage) -> None:
     """A20: any other method gets 405, also with a sound token, also as a WebSocket upgrade."""
     honest = await stage.dry("olivia", TYPED)
-    headers = _headers(honest["token"])
+    headers = bearer(honest["token"])
     if verb == "UPGRADE":
         key = "x3JJHMbDL1EzLkh9GBhXDw=="
         headers |= {"Connection": "Upgrade", "Upgrade": "websocket"}
@@ -286,181 +285,3 @@ async def test_an_unsafe_configuration_does_not_start(name: str, tmp_path: Path)
     assert done.returncode == 78
     assert named in done.stderr
     assert "a-secret-of-the-test" not in done.stdout + done.stderr
-
-
-async def test_an_endless_body_is_cut_off(stage: Stage) -> None:
-    """A17: a chunked body without end is answered 413 or cut, long before it fills the memory."""
-    honest = await stage.dry("olivia", TYPED)
-    sent = 0
-
-    async def endless() -> Any:
-        nonlocal sent
-        yield b'{"a":"'
-        while sent < 64 * 1024 * 1024:
-            sent += 64 * 1024
-            yield b"x" * 64 * 1024
-
-    try:
-        async with stage.http.post(stage.bot_url, data=endless(), headers=_headers(honest["token"])) as answer:
-            assert answer.status == 413
-    except aiohttp.ClientError:
-        pass  # cut off: as good
-    assert sent < 16 * 1024 * 1024
-    await stage.ends_with()
-
-
-async def test_ten_thousand_headers_are_refused(stage: Stage) -> None:
-    """A17: a head without end is answered 400 or 431, or cut."""
-    honest = await stage.dry("olivia", TYPED)
-    headers = _headers(honest["token"]) | {f"X-{n}": "x" for n in range(10_000)}
-    try:
-        assert await stage.post(json.dumps(honest["activity"]).encode(), headers) in (400, 431)
-    except aiohttp.ClientError:
-        pass
-    assert "What you can do here" in await stage.ask("olivia", "help")
-    await stage.ends_with()
-
-
-async def test_good_traffic_is_served_beside_two_hundred_idle_sockets(
-    stage: Stage, record_property: Callable[[str, object], None]
-) -> None:
-    """A17: two hundred sockets that drip a head and never finish it do not slow honest turns down."""
-    port = int(stage.bot_url.split(":")[2].split("/")[0])
-    idle = []
-    for _ in range(200):
-        one = socket.create_connection(("127.0.0.1", port))
-        one.sendall(b"POST /api/messages HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Drip: ")
-        idle.append(one)
-    try:
-        seconds = [(await stage.say("olivia", "help"))["seconds"] for _ in range(40)]
-    finally:
-        for one in idle:
-            one.close()
-    p95 = statistics.quantiles(seconds, n=20)[-1]
-    record_property("p95_seconds_beside_idle_sockets", round(p95, 4))
-    assert p95 < 0.5
-    await stage.ends_with()
-
-
-async def test_deep_and_wide_bodies_cost_no_memory(stage: Stage) -> None:
-    """A18: hostile JSON does not make the process grow by 20 MB."""
-    honest = await stage.dry("olivia", TYPED)
-    deep = b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
-    await stage.post(deep, _headers(honest["token"]))
-    before = _resident()
-    for _ in range(20):
-        assert await stage.post(deep, _headers(honest["token"])) == 400
-    assert _resident() - before < 20 * 1024 * 1024
-
-
-def _resident() -> int:
-    return int(Path("/proc/self/statm").read_text("ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
-
-
-async def test_the_same_bytes_again_have_no_second_effect(stage: Stage) -> None:
-    """A21: captured requests, posted again inside their token's life, are answered and absorbed."""
-    typed = await stage.dry("olivia", TYPED)
-    for _ in range(3):
-        assert await stage.post(json.dumps(typed["activity"]).encode(), _headers(typed["token"])) == 201
-    assert (await stage.audit_names()).count("change:mobile:previewed") == 1
-    submit = await stage.click("olivia", "Submit for approval", dry=True)
-    for _ in range(3):
-        assert await stage.post(json.dumps(submit["activity"]).encode(), _headers(submit["token"])) == 200
-    approve = await stage.click("marta", "Approve", dry=True)
-    body, headers = json.dumps(approve["activity"]).encode(), _headers(approve["token"])
-    assert set(await asyncio.gather(*(stage.post(body, headers) for _ in range(5)))) == {200}
-    await stage.wait_for(stage.effects)
-    assert await stage.post(body, headers) == 200
-    await stage.ends_with(("alice", "mobile", "+1 2065550100"))
-    names = await stage.audit_names()
-    assert [n for n in names if n.startswith("change:")] == [
-        f"change:mobile:{what}" for what in ("previewed", "submitted", "approved", "attempted", "applied")
-    ]
-
-
-async def test_tokens_are_in_no_log_and_no_file(stage: Stage) -> None:
-    """A22: neither accepted nor refused tokens, ours or the channel's, are ever written down."""
-    honest = await stage.dry("olivia", "help")
-    body = json.dumps(honest["activity"]).encode()
-    assert await stage.post(body, _headers(honest["token"])) == 201
-    assert await stage.post(body, _headers(honest["token"] + "x")) == 401
-    await stage.pending()
-    await stage.settle()
-    signature = honest["token"].split(".")[2]
-    written = stage.log.getvalue().encode() + b"".join(
-        file.read_bytes() for file in stage.state.rglob("*") if file.is_file()
-    )
-    assert b"eyJ" not in written
-    assert signature[:40].encode() not in written
-    assert stage.world["secret"].encode() not in written
-
-
-TROUBLE = ("status", "html", "empty", "not-json")
-
-
-@pytest.mark.parametrize("kind", TROUBLE)
-async def test_a_metadata_host_in_trouble_locks_nobody_out(kind: str, stage: Stage) -> None:
-    """A23: known keys go on working past the daily refresh, unknown ones are refused, nothing is a 500."""
-    await stage.anywhere("POST", "keys/fault", {"kind": kind, "status": 503})
-    try:
-        stage.clock.pass_by(hours=25)
-        assert (await stage.say("olivia", "help"))["status"] == 201
-        stage.clock.pass_by(minutes=2)
-        answer = await stage.say("olivia", "help", sign={"kid": "nobody", "claims": stage._claims_now()})
-        assert answer["status"] == 401
-        assert (await stage.say("olivia", "help"))["status"] == 201
-    finally:
-        await stage.anywhere("POST", "keys/fault", {})
-    await stage.ends_with()
-
-
-async def test_a_hanging_metadata_host_does_not_stop_the_process(
-    stage: Stage, record_property: Callable[[str, object], None]
-) -> None:
-    """A23: during a 3 s hang 95 of 100 /healthz answers take under 50 ms and none over 500 ms."""
-    health = stage.bot_url.replace("/api/messages", "/healthz")
-    await stage.anywhere("POST", "keys/fault", {"kind": "status", "seconds": 3.0})
-    try:
-        stage.clock.pass_by(minutes=2)
-        claims = stage._claims_now()
-        waiting = asyncio.create_task(stage.say("olivia", "help", sign={"kid": "nobody", "claims": claims}))
-        seconds = []
-        for _ in range(100):
-            started = time.perf_counter()
-            async with stage.http.get(health) as answer:
-                assert answer.status == 200
-            seconds.append(time.perf_counter() - started)
-            await asyncio.sleep(0.024)
-        assert not waiting.done()
-        assert (await stage.say("olivia", "help"))["status"] == 201  # a known key does not wait
-        assert (await waiting)["status"] == 401
-    finally:
-        await stage.anywhere("POST", "keys/fault", {})
-    record_property("healthz_slowest_seconds", round(max(seconds), 4))
-    assert sorted(seconds)[94] < 0.05
-    assert max(seconds) < 0.5
-
-
-async def test_a_new_signing_key_works_on_its_first_message(stage: Stage) -> None:
-    """A23: after a roll-over the first message is let in, unless the last look was less than a minute ago."""
-    await stage.anywhere("POST", "keys/rotate", {})
-    assert (await stage.say("olivia", "help", show=False))["status"] == 401
-    stage.clock.pass_by(seconds=61)
-    assert "What you can do here" in await stage.ask("olivia", "help")
-    assert (await stage.say("olivia", "help", sign={"key": "previous", "claims": stage._claims_now()}))[
-        "status"
-    ] == 201
-
-
-@pytest.mark.parametrize("scope", ["groupChat", "channel"])
-async def test_elsewhere_than_in_the_own_chat_nothing_is_told_or_kept(scope: str, stage: Stage) -> None:
-    """A24: in a group chat or a channel the bot answers politely where to go; it stores and reveals nothing."""
-    said = await stage.ask("olivia", "show alice", scope=scope)
-    assert "Please write to me in our own chat" in said
-    assert "usage.personal-chat-only" in said
-    assert "Alice" not in said
-    await stage.say("olivia", TYPED, scope=scope)
-    assert await stage.audit_names() == []
-    assert await stage.parts.store.conversation(stage.oid("olivia")) is None
-    assert [r for r in await stage.requests() if "authentication" in r["path"]] == []
-    await stage.ends_with()

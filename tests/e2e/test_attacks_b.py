@@ -186,7 +186,9 @@ async def test_protected_people_are_refused(who: str, stage: Stage) -> None:
     await stage.ends_with(audited=("policy:setphone:refused",))
 
 
-@pytest.mark.parametrize("path", ["directoryRole", "microsoft.graph.group", "isManagementRestricted", "ligib"])
+@pytest.mark.parametrize(
+    "path", ["directoryRole", "microsoft.graph.group", "select=id(,|%2C)isManagementRestricted", "ligib"]
+)
 async def test_protection_that_cannot_be_read_is_protection(path: str, stage: Stage) -> None:
     """B10: each part of the check fails closed."""
     await stage.fault(kind="status", status=403, path=path, times=None)
@@ -237,8 +239,8 @@ async def test_phones_of_our_own_staff_need_security(who: str, stage: Stage) -> 
     assert "Selma Sorrel" in said
     assert "Hanna Harrow" not in said
     assert "Vera Valence" not in said
-    assert "or Sven" not in said
-    assert "Sven Sandgren or" not in said or who != "sven"
+    if who == "sven":
+        assert "Must approve: Selma Sorrel" in said
     await stage.ends_with()
 
 
@@ -252,7 +254,11 @@ async def test_the_person_concerned_never_decides(stage: Stage) -> None:
 
 @pytest.mark.parametrize(
     ("who", "code"),
-    [("dana", "policy.target-disabled"), ("dean", "usage.person-unknown"), ("gina@fabrikam.example", "policy.no-rule")],
+    [
+        ("dana", "policy.target-disabled"),
+        ("dean", "usage.person-unknown"),
+        ("gina@fabrikam.example", "policy.no-rule"),
+    ],
 )
 async def test_accounts_that_are_not_plain_members_are_refused(who: str, code: str, stage: Stage) -> None:
     """B13: disabled, deleted and guest accounts."""

@@ -1,0 +1,118 @@
+"""A directory that judges each write at the moment it is made, and reads that lag behind writes for a while.
+
+Knows what must be true of the world when a write arrives: it looks at the fake directory's plain data and at
+the store itself, never at the workflow's own answers. Must not stop a write: it only notes what was wrong.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from bot.domain.change import Change, Operation, OpState, State, Verdict, content_hash
+from bot.domain.people import Phones, ProtectionRules
+from bot.domain.phone import PhoneNumber, Slot
+from bot.ports import Clock, Receipt, Store
+from tests.doubles.directory import FakeDirectory
+from tests.doubles.house import APPROVERS, AUDITORS, OPERATORS, SECURITY
+
+
+OURS = frozenset({OPERATORS, APPROVERS, SECURITY, AUDITORS})
+
+
+class JudgingDirectory:
+    """The fake directory behind a judge. wrong: what must never have happened. writes: by (change, attempt)."""
+
+    def __init__(self, inner: FakeDirectory, store: Store, clock: Clock) -> None:
+        self._inner, self._store, self._clock = inner, store, clock
+        self.wrong: list[str] = []
+        self.writes: list[tuple[str, int]] = []
+        self.effects: dict[str, int] = {}
+        self.lag = timedelta()
+        self._old: dict[str, tuple[datetime, dict[Slot, PhoneNumber]]] = {}
+        self._flying: set[tuple[str, Slot]] = set()
+
+    def over(self, store: Store) -> None:
+        """The store of the next life over the same file."""
+        self._store = store
+        self._flying.clear()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    async def phones(self, oid: str) -> Phones:
+        now = await self._inner.phones(oid)
+        until, shown = self._old.get(oid, (self._clock.now(), {}))
+        return Phones(dict(shown)) if self._clock.now() < until else now
+
+    async def write(
+        self, target_oid: str, op: Operation, number: PhoneNumber | None, call_id: str
+    ) -> Receipt:
+        change = await self._judge(target_oid, op, number)
+        key = (target_oid, op.slot)
+        self._check(key not in self._flying, f"two writes at once for {key}")
+        self._flying.add(key)
+        before = dict(self._inner.phones_of.get(target_oid, {}))
+        try:
+            return await self._inner.write(target_oid, op, number, call_id)
+        finally:
+            self._flying.discard(key)
+            after = self._inner.phones_of.get(target_oid, {})
+            if after != before:
+                self.effects[change] = self.effects.get(change, 0) + 1
+                self._old[target_oid] = (self._clock.now() + self.lag, before)
+
+    def _check(self, holds: bool, what: str) -> None:
+        if not holds:
+            self.wrong.append(what)
+
+    async def _judge(self, target: str, op: Operation, number: PhoneNumber | None) -> str:
+        open_now = [c for c in await self._store.open_for(target) if op.slot in c.slots]
+        if not open_now:
+            self.wrong.append("a write for which no change holds the slot")
+            return ""
+        change = open_now[0]
+        mine = change.operations[0]
+        self._check(change.state in (State.APPLYING, State.UNCONFIRMED), f"written in {change.state}")
+        self._check(mine.state is OpState.SENDING, "no intent on disk before the write")
+        self._check(mine.attempt == op.attempt, "the intent on disk is of another attempt")
+        numbers = {} if number is None else {1: number}
+        self._check(content_hash(change, numbers) == change.content_hash, "not what was approved")
+        self._judge_people(change)
+        await self._judge_intent(change, op)
+        self.writes.append((change.id, op.attempt))
+        return change.id
+
+    def _judge_people(self, change: Change) -> None:
+        """Approved by a person who stands as an approver now; nobody protected, nobody without rights."""
+        world, target, requester = self._inner, change.target.oid, change.requester.oid
+        votes = [v for v in change.votes if v.verdict is Verdict.APPROVE]
+        self._check(bool(votes), "written without an approval: time-out is never a yes")
+        for vote in votes:
+            voter = vote.person.oid
+            self._check(voter not in (target, requester), "the requester or target counted as an approver")
+            self._check(vote.content_hash == change.content_hash, "a vote on another content")
+            standing = {
+                "manager-of-target": world.managers.get(target) == voter,
+                "role:approver": voter in world.groups[APPROVERS].members,
+                "role:security": voter in world.groups[SECURITY].members,
+            }
+            self._check(standing.get(vote.via, False), f"the voter is no approver by {vote.via}")
+            self._check(world.people[voter].enabled, "the voter is disabled")
+        self._check(len({v.person.oid for v in votes}) == len(votes), "one person counted twice")
+        self._check(requester in world.groups[OPERATORS].members, "the requester is no operator now")
+        facts = list(world._facts(target, ProtectionRules(), OURS))
+        self._check(not facts, f"protected at the write: {facts}")
+        self._check(target != requester, "somebody changed their own number")
+
+    async def _judge_intent(self, change: Change, op: Operation) -> None:
+        records, _ = await self._store.history(change.target.oid, 1000)
+        attempts = [
+            r.event.facts["attempt"]
+            for r in records
+            if r.event.change_id == change.id and r.event.name.endswith(":attempted")
+        ]
+        self._check(str(op.attempt) in attempts, "no audited intent before the write")
+        if op.attempt == 1 and change.decided_at is not None and op.sent_at is not None:
+            late = op.sent_at - change.decided_at
+            self._check(late < timedelta(minutes=change.execute_minutes), "started after its deadline")

@@ -1,0 +1,297 @@
+"""People who keep working while the bot is killed under them, and the bot's many lives.
+
+Knows Teams' habits (the same bytes again until there is an answer) and the launcher's lines. Must not judge:
+it only notes what it was told; the test compares that with the directory and the database.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import io
+import json
+import os
+import random
+import signal
+import sqlite3
+import sys
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+Json = dict[str, Any]
+RATE = 20.0
+ANSWER_SECONDS = 3.0
+LIFE_SECONDS, SECONDS_A_KILL = 0.7, 0.38
+LANE_PATIENCE = 12.0
+FINAL = frozenset({"applied", "failed", "conflict", "cancelled", "expired", "rejected", "blocked"})
+MOMENTS = tuple(
+    f"{side} {what}"
+    for side in ("before", "after")
+    for what in (
+        "write",
+        "commit attempted",
+        "commit applied",
+        "commit unconfirmed",
+        "commit previewed",
+        "commit submitted",
+        "commit approved",
+        "claim_changes",
+        "claim_messages",
+        "message_done",
+        "card_posted",
+        "card_drawn",
+    )
+)
+
+
+class Late(Exception):  # noqa: N818 - it says what happened
+    """Somebody waited too long for a card and gave up."""
+
+
+@dataclass
+class Clock:
+    """The bot's time: twenty times as fast as ours, the same line through all its lives, moved on by `jump`."""
+
+    base: datetime = field(default_factory=lambda: datetime.now(UTC))
+    mono: float = field(default_factory=time.monotonic)
+
+    def now(self) -> datetime:
+        return self.base + timedelta(seconds=(time.monotonic() - self.mono) * RATE)
+
+    def jump(self, **delta: float) -> None:
+        self.base += timedelta(**delta)
+
+    def order(self) -> Json:
+        return {"base": self.base.isoformat(), "mono": self.mono, "rate": RATE}
+
+
+class Lives:
+    """Starts and ends the bot through the launcher; never two at once."""
+
+    def __init__(self, settings: dict[str, str], port: int, log: Path, clock: Clock) -> None:
+        self._order: Json = {"settings": settings, "port": port, "log": str(log)}
+        self._clock = clock
+        self._process: asyncio.subprocess.Process | None = None
+        self._pid = 0
+        self._handle = -1  # a pid may be somebody else's by the time it is used; this may not
+        self.ready_seconds: list[float] = []
+
+    async def open(self) -> None:
+        launcher = Path(__file__).with_name("kill_launcher.py")
+        pipe = asyncio.subprocess.PIPE
+        kept = {k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "LANG", "TMPDIR")}
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable, str(launcher), stdin=pipe, stdout=pipe, env=kept
+        )
+
+    async def close(self) -> None:
+        if self._process is not None:
+            if self._pid:
+                await self.kill()
+            assert self._process.stdin is not None
+            self._process.stdin.close()
+            await self._process.wait()
+
+    async def begin(self, cut: Json | None = None) -> None:
+        """A new life; returns when the process exists."""
+        assert self._process is not None
+        assert self._process.stdin is not None
+        order = self._order | {"clock": self._clock.order(), "cut": cut}
+        self._process.stdin.write(json.dumps(order).encode() + b"\n")
+        self._pid = int((await self._line()).split()[1])
+        with contextlib.suppress(OSError):
+            self._handle = os.pidfd_open(self._pid)
+        self._began = time.monotonic()
+
+    async def ready(self) -> bool:
+        """True when it serves, False when it ended before."""
+        line = await self._line()
+        if line == "ready":
+            self.ready_seconds.append(time.monotonic() - self._began)
+            return True
+        self._ended(line)
+        return False
+
+    async def ended(self, seconds: float) -> bool:
+        """Wait so long for the life to end by itself."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._end()
+        except TimeoutError:
+            return False
+        return True
+
+    async def kill(self) -> None:
+        """kill -9, now."""
+        with contextlib.suppress(OSError):  # it was faster
+            signal.pidfd_send_signal(self._handle, signal.SIGKILL)
+        await self._end()
+
+    async def _end(self) -> None:
+        while self._pid:
+            line = await self._line()
+            if line != "ready":
+                self._ended(line)
+
+    def _ended(self, line: str) -> None:
+        assert line == f"ended {-signal.SIGKILL}", f"the bot ended by itself: {line}"
+        self._pid = 0
+        if self._handle >= 0:
+            os.close(self._handle)
+        self._handle = -1
+
+    async def _line(self) -> str:
+        assert self._process is not None
+        assert self._process.stdout is not None
+        return (await self._process.stdout.readline()).decode().strip()
+
+
+@dataclass
+class Asked:
+    """One request as its people know it. told: the last thing that got an answer."""
+
+    target: str
+    number: str
+    id: str = ""
+    told: str = "asked"
+    resent: int = 0
+
+
+class People:
+    """Acts in Teams for many people; what gets no answer is sent again, byte for byte."""
+
+    def __init__(self, http: aiohttp.ClientSession, root: str, bot_url: str, clock: Clock, file: Path) -> None:
+        """root: the world's control address on the Teams port. file: the bot's database, only read."""
+        self._http, self._root, self._bot_url, self._clock, self._file = http, root, bot_url, clock, file
+        self.over = asyncio.Event()
+        self.asked: list[Asked] = []
+        self.redelivered = 0
+        self.statuses: dict[int, int] = {}
+
+    async def work(self, lane: int) -> None:
+        """One request after the other for the lane's person, until it is over."""
+        turn = 0
+        while not self.over.is_set():
+            turn += 1
+            one = Asked(f"t{lane}", f"206{600 + lane:03d}{turn:04d}")
+            self.asked.append(one)
+            with contextlib.suppress(Late):
+                await self._carry(one, f"op{lane}", f"mg{lane}")
+
+    async def _carry(self, one: Asked, operator: str, manager: str) -> None:
+        text = f"set mobile for {one.target} to +1 {one.number} because lost phone INC1234"
+        await self._act(one, "say", {"as": operator, "text": text})
+        preview = await self._card(operator, "Submit for approval", one)
+        one.told = "previewed"
+        await self._click(one, operator, preview, "Submit for approval")
+        one.told = "submitted"
+        asking = await self._card(manager, "Approve", one)
+        await self._click(one, manager, asking, "Approve")
+        one.told = "approved"
+        await self._until(lambda: self.state(one.id) in FINAL)
+        one.told = "final"
+
+    async def _click(self, one: Asked, who: str, card: Json, title: str) -> None:
+        wish = {"as": who, "activity_id": card["activity_id"], "action": title}
+        await self._act(one, "click", wish)
+
+    async def _act(self, one: Asked, what: str, wish: Json) -> None:
+        """Built once by the client, then delivered until it is answered, even when it is over."""
+        now = int(self._clock.now().timestamp())
+        claims = {"iat": now, "nbf": now - 5, "exp": now + 80_000}
+        built = await self._control("POST", what, wish | {"dry": True, "sign": {"claims": claims}})
+        body = json.dumps(built["activity"]).encode()
+        headers = {"Authorization": f"Bearer {built['token']}", "Content-Type": "application/json"}
+        limit = aiohttp.ClientTimeout(total=ANSWER_SECONDS)
+        while True:
+            try:
+                data = io.BytesIO(body)
+                async with self._http.post(
+                    self._bot_url, data=data, headers=headers, timeout=limit
+                ) as answer:
+                    await answer.read()
+                    self.statuses[answer.status] = self.statuses.get(answer.status, 0) + 1
+                    if answer.status < 500:
+                        return
+            except (aiohttp.ClientError, TimeoutError, OSError):
+                pass
+            self.redelivered += 1
+            await asyncio.sleep(0.03)
+
+    async def _card(self, who: str, title: str, one: Asked) -> Json:
+        """The newest card of this request with that button in the person's chat."""
+        shown = f"+1 {one.number}"
+
+        async def find() -> Json | None:
+            for entry in reversed(await self._control("GET", f"view?as={who}")):
+                if any(a["title"] == title for a in entry["actions"]):
+                    named = one.id in entry["requests"] if one.id else shown in json.dumps(entry["card"])
+                    if named:
+                        found: Json = entry
+                        return found
+            return None
+
+        card: Json = await self._until(find)
+        one.id = one.id or next(r for r in card["requests"] if not r.startswith("R-"))
+        return card
+
+    async def _until(self, look: Any) -> Any:
+        deadline = time.monotonic() + LANE_PATIENCE
+        while time.monotonic() < deadline:
+            found = look()
+            found = await found if asyncio.iscoroutine(found) else found
+            if found:
+                return found
+            if self.over.is_set():
+                break
+            await asyncio.sleep(0.1)
+        raise Late
+
+    def state(self, change_id: str) -> str:
+        """What the database says, read beside the bot."""
+        rows = self.rows("SELECT state FROM changes WHERE id = ?", change_id)
+        return str(rows[0]["state"]) if rows else ""
+
+    def rows(self, query: str, *values: object) -> list[Json]:
+        with contextlib.closing(sqlite3.connect(f"file:{self._file}?mode=ro", uri=True)) as database:
+            database.row_factory = sqlite3.Row
+            return [dict(row) for row in database.execute(query, values)]
+
+    async def _control(self, verb: str, path: str, wish: Json | None = None) -> Any:
+        async with self._http.request(verb, f"{self._root}/{path}", json=wish) as answer:
+            assert answer.status == 200, (path, await answer.text())
+            return await answer.json()
+
+
+async def killed_so_often(lives: Lives, kills: int, chance: random.Random) -> dict[str, int]:
+    """Life after life, each ended by SIGKILL: at a chosen moment, or whenever. How they ended."""
+    ends: dict[str, int] = {}
+    deadline = time.monotonic() + kills * SECONDS_A_KILL
+    for left in range(kills, 0, -1):
+        # A slow machine gets shorter lives, not a longer test.
+        fair = (deadline - time.monotonic()) / left
+        how = await _one_life(lives, chance, min(max(1.5 * fair, 0.1), LIFE_SECONDS))
+        ends[how] = ends.get(how, 0) + 1
+    return ends
+
+
+async def _one_life(lives: Lives, chance: random.Random, longest: float) -> str:
+    at = chance.choice(MOMENTS) if chance.random() < 0.7 else None
+    await lives.begin(None if at is None else {"at": at, "count": chance.choice((1, 1, 1, 2, 3))})
+    if at is None and chance.random() < 0.2:
+        if await lives.ended(chance.uniform(0, 0.1)):
+            return "starting"
+        await lives.kill()
+        return "starting"
+    if not await lives.ready():
+        return str(at)
+    short = chance.random() < 0.5
+    if await lives.ended(longest if at else chance.uniform(0.01, 0.1 if short else longest)):
+        return str(at)
+    await lives.kill()
+    return "random"

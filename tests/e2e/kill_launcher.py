@@ -1,0 +1,110 @@
+"""A small process with everything imported that forks the real bot on command, so that a restart costs no import.
+
+Knows how the bot is put together (`bot.wiring`) and where its clock comes from. Must not know what the test
+plays, and runs no thread and no event loop of its own: only its children do.
+
+One JSON line in starts one bot: `{settings, port, log, clock: {base, mono, rate}, cut: {at, count} | null}`.
+`cut.at` is a moment of `tests.doubles.crashing`; at the count-th time the bot kills itself there with SIGKILL.
+Lines out: `pid N`, `ready` (from the child), `ended SIGNAL-OR-CODE`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import os
+import signal
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, cast
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from bot.ports import Directory, Store  # noqa: E402 - the path comes first
+from bot.settings.environment import Settings, load_settings  # noqa: E402
+from bot.settings.policy_file import load_policy  # noqa: E402
+from bot.telemetry import configure_logging  # noqa: E402
+from bot.web import listening  # noqa: E402
+from bot.wiring import assembled, working  # noqa: E402
+from tests.doubles.crashing import Moment, Watched  # noqa: E402
+
+
+class FastClock:
+    """Starts at `base` when the monotonic clock shows `mono`, and runs `rate` times as fast as it."""
+
+    def __init__(self, base: str, mono: float, rate: float) -> None:
+        self._base = datetime.fromisoformat(base).astimezone(UTC)
+        self._mono = mono
+        self._rate = rate
+
+    def now(self) -> datetime:
+        return self._base + timedelta(seconds=(time.monotonic() - self._mono) * self._rate)
+
+
+def killer(cut: dict[str, Any] | None) -> Moment:
+    """Ends this process at the chosen moment; nothing can be caught, flushed or finished."""
+    left = int(cut["count"]) if cut else 0
+
+    def moment(name: str) -> None:
+        nonlocal left
+        if cut is None or name != cut["at"]:
+            return
+        left -= 1
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return moment
+
+
+async def run(order: dict[str, Any], settings: Settings) -> None:
+    """The bot as in production, but for its clock and the moments."""
+    moment = killer(order["cut"])
+
+    def store(inner: Store) -> Store:
+        return cast(Store, Watched(inner, moment))
+
+    def directory(inner: Directory) -> Directory:
+        return cast(Directory, Watched(inner, moment))
+
+    clock = FastClock(**order["clock"])
+    policy = load_policy(settings.policy_file)
+    async with (
+        assembled(settings, policy, clock=clock, wrap_store=store, wrap_directory=directory) as parts,
+        listening(parts.app, "127.0.0.1", order["port"], count=parts.counters.count),
+        working(parts.jobs),
+    ):
+        os.write(1, b"ready\n")
+        await asyncio.Event().wait()
+
+
+def child(order: dict[str, Any]) -> None:
+    """In the forked process; ends by SIGKILL or with an error in the log."""
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), 2)
+    os.environ.update({n: order["settings"][n] for n in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")})
+    configure_logging("WARNING")
+    asyncio.run(run(order, load_settings(order["settings"])))
+
+
+def main() -> None:
+    """Until standard input ends: one child at a time."""
+    gc.collect()
+    gc.freeze()
+    for line in sys.stdin:
+        order = json.loads(line)
+        pid = os.fork()
+        if pid == 0:
+            try:
+                child(order)
+            finally:
+                os._exit(1)
+        os.write(1, f"pid {pid}\n".encode())
+        _, status = os.waitpid(pid, 0)
+        os.write(1, f"ended {os.waitstatus_to_exitcode(status)}\n".encode())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,233 @@
+"""kill -9 of the real bot, over and over, while people work: nothing lost, nothing doubled, the chain verifies.
+
+KILLS, LANES and SEED in the environment make a bigger run by hand, and SEED repeats the same choices.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import random
+import shutil
+import sys
+import time
+from collections import Counter
+from datetime import datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import aiohttp
+import pytest
+from kill_drive import FINAL, RATE, Asked, Clock, Lives, People, killed_so_often
+from stage import DATA_KEY, Sandbox, _WorldSeen
+
+from bot.sandbox.child import free_port
+from bot.sandbox.demo import policy_of, settings_of
+from bot.settings.environment import load_settings
+from bot.wiring import verify_audit
+
+KILLS = int(os.environ.get("KILLS", "200"))
+LANES = int(os.environ.get("LANES", "6"))
+SEED = int(os.environ.get("SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
+OPEN = ("approved", "applying", "unconfirmed")
+Json = dict[str, Any]
+
+
+class Scene:
+    """One world with a lane of people each, and the database that all lives of the bot share."""
+
+    def __init__(self, http: aiohttp.ClientSession, sandbox: Sandbox, world: Json, state: Path) -> None:
+        self.http, self.sandbox, self.world = http, sandbox, world
+        self.file = state / "ringfence.db"
+        self.log = state / "bot.log"
+        port = free_port()
+        self.clock = Clock()
+        self.started = self.clock.base
+        seen: Any = _WorldSeen(world)
+        (state / "policy.toml").write_text(policy_of(seen), encoding="utf-8")
+        where: Any = sandbox
+        who: Any = SimpleNamespace(**world)
+        self.settings = settings_of(where, who, state, port) | {"DATA_KEYS": f"k1:{DATA_KEY}"}
+        self.lives = Lives(self.settings, port, self.log, self.clock)
+        bot_url = f"http://127.0.0.1:{port}/api/messages"
+        self.people = People(http, self._root(sandbox.teams), bot_url, self.clock, self.file)
+
+    def _root(self, server: str) -> str:
+        return f"{server}/_sandbox/worlds/{self.world['tenant_id']}"
+
+    async def control(self, verb: str, path: str, body: Json | None = None) -> Any:
+        async with self.http.request(verb, f"{self._root(self.sandbox.graph)}/{path}", json=body) as answer:
+            assert answer.status < 300, await answer.text()
+            return await answer.json() if answer.status != 204 else None
+
+    async def prepare(self) -> None:
+        """Operators get their role; every write takes 20 to 50 ms on its way, so that kills meet it there."""
+        for lane in range(LANES):
+            await self.control("PUT", f"groups/operator/members/op{lane}")
+        for verb, ms in (("POST", 20), ("PATCH", 40), ("DELETE", 50)):
+            slow = {"kind": "latency", "verb": verb, "path": "phoneMethods", "ms": ms, "times": None}
+            await self.control("POST", "faults", slow)
+
+    async def settle(self) -> None:
+        """A life without end until nothing is under way, then hours in which every deadline passes."""
+        for jump in ({}, {"minutes": 6}, {"minutes": 70}, {"hours": 25}):
+            self.clock.jump(**jump)
+            await self.lives.begin()
+            assert await self.lives.ready()
+            await self._quiet()
+            await self.lives.kill()
+
+    async def _quiet(self) -> None:
+        deadline = time.monotonic() + 15
+        while self.unfinished() and time.monotonic() < deadline:
+            await asyncio.sleep(0.05)
+
+    def unfinished(self) -> list[Json]:
+        """What the worker still has to do now: changes beyond the vote, deadlines passed, messages."""
+        now = self.clock.now().isoformat(timespec="microseconds")[:26] + "Z"
+        marks = ", ".join(f"'{state}'" for state in OPEN)
+        soon = f"SELECT id, state FROM changes WHERE state IN ({marks}) OR due_at <= ?"
+        waiting = "SELECT key, state FROM outbox WHERE state = 'waiting'"
+        return [row for row in self.people.rows(soon, now) if not self._far(row)] + self.people.rows(waiting)
+
+    def _far(self, row: Json) -> bool:
+        """An unconfirmed change that has been read often enough waits for minutes: the next jump."""
+        if row.get("state") != "unconfirmed":
+            return False
+        due = self.people.rows("SELECT due_at FROM changes WHERE id = ?", row["id"])[0]["due_at"]
+        return (datetime.fromisoformat(due) - self.clock.now()).total_seconds() > 70
+
+
+@contextlib.asynccontextmanager
+async def scene(sandbox: Sandbox, migrated: Path, state: Path) -> Any:
+    state.mkdir()
+    shutil.copy(migrated, state / "ringfence.db")
+    people = [{"alias": f"mg{n}"} for n in range(LANES)] + [{"alias": f"op{n}"} for n in range(LANES)]
+    held = {"phones": {"mobile": "+1 2065550110"}}
+    people += [{"alias": f"t{n}", "manager": f"mg{n}", **held} for n in range(LANES)]
+    spec = {"people": people, "rules": {"group_page_size": 100}}
+    async with aiohttp.ClientSession(trust_env=False) as http:
+        async with http.post(f"{sandbox.graph}/_sandbox/worlds", json=spec) as answer:
+            world = await answer.json()
+            assert answer.status == 201, world
+        made = Scene(http, sandbox, world, state)
+        await made.prepare()
+        await made.lives.open()
+        try:
+            yield made
+        finally:
+            await made.lives.close()
+
+
+class Evidence:
+    """The journal of the directory, the database and what people were told, side by side."""
+
+    def __init__(self, made: Scene, effects: list[Json]) -> None:
+        self.made = made
+        rows = made.people.rows
+        self.changes = {row["id"]: row for row in rows("SELECT * FROM changes")}
+        self.effects: dict[str, list[Json]] = {}
+        numbers = {one.number: one for one in made.people.asked}
+        self.by_id: dict[str, Asked] = {one.id: one for one in made.people.asked if one.id}
+        for effect in effects:
+            one = numbers[effect["after"].removeprefix("+1 ")]
+            self.effects.setdefault(one.id, []).append(effect)
+        self.audit: dict[str, list[Json]] = {}
+        for row in rows("SELECT seq, at, name, change_id, facts FROM audit ORDER BY seq"):
+            self.audit.setdefault(row["change_id"], []).append(row)
+        self.resent = sum(
+            1
+            for events in self.audit.values()
+            for event in events
+            if event["name"].endswith(":attempted") and json.loads(event["facts"])["d"]["attempt"] == "2"
+        )
+
+    def judge(self) -> None:
+        """Everything that must hold of every single request."""
+        for one in self.made.people.asked:
+            assert one.told in ("asked", "previewed") or one.id in self.changes, f"lost: {one}"
+        for change_id, row in self.changes.items():
+            one = self.by_id.get(change_id)
+            told = one.told if one else "asked"
+            assert row["state"] in FINAL, f"not settled: {change_id} {row['state']}, told {told}"
+            self._judge_effects(change_id, row["state"], told)
+        self._judge_left_over()
+
+    def _judge_effects(self, change_id: str, state: str, told: str) -> None:
+        effects = self.effects.get(change_id, [])
+        assert len(effects) <= 1, f"doubled: {change_id} was written {len(effects)} times"
+        assert (state == "applied") == bool(effects), f"{change_id} says {state}, effects: {len(effects)}"
+        if told in ("approved", "final"):
+            assert state in ("applied", "failed"), f"{change_id} was told approved and ended as {state}"
+        if effects:
+            self._judge_trail(change_id, effects[0])
+
+    def _judge_trail(self, change_id: str, effect: Json) -> None:
+        """An intent on disk before the write reached the directory, and a result behind it."""
+        names = [(e["name"].rsplit(":", 1)[-1], e) for e in self.audit[change_id]]
+        attempts = [e for name, e in names if name == "attempted"]
+        attempt = effect["client_request_id"].rsplit("-", 1)[-1]
+        intent = next(e for e in attempts if json.loads(e["facts"])["d"]["attempt"] == attempt)
+        began = datetime.fromisoformat(intent["at"])
+        wrote = datetime.fromisoformat(effect["at"])
+        start = self.made.started
+        fast = start + (wrote - start) * RATE
+        assert began <= fast, f"{change_id}: written before the intent was on disk"
+        assert any(name in FINAL and e["seq"] > intent["seq"] for name, e in names)
+
+    def _judge_left_over(self) -> None:
+        rows = self.made.people.rows
+        assert rows("SELECT * FROM sealed_numbers") == []
+        assert rows("SELECT * FROM slot_locks") == []
+        assert rows("SELECT key, state FROM outbox WHERE state <> 'done'") == []
+        stale = rows(
+            "SELECT p.change_id, p.reader_oid, p.drawn_version, c.row_version, c.state FROM posted_cards p "
+            "JOIN changes c ON c.id = p.change_id WHERE p.drawn_version < c.row_version"
+        )
+        assert stale == [], f"{len(stale)} cards show an old state"
+
+
+async def test_kill_nine_loses_nothing_and_doubles_nothing(
+    sandbox: Sandbox, migrated_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """After hundreds of kills every request is final, agrees with the directory, and was written at most once."""
+    began = time.monotonic()
+    async with scene(sandbox, migrated_file, tmp_path / "state") as made:
+        working = [asyncio.create_task(made.people.work(lane)) for lane in range(LANES)]
+        ends = await killed_so_often(made.lives, KILLS, random.Random(SEED))  # noqa: S311 - a test's dice
+        killing = time.monotonic() - began
+        made.people.over.set()
+        await made.lives.begin()
+        assert await made.lives.ready()
+        await asyncio.gather(*working)
+        await made.lives.kill()
+        await made.settle()
+        effects = (await made.control("GET", "journal"))["effects"]
+        evidence = Evidence(made, effects)
+        report = await verify_audit(load_settings(made.settings))
+        with capsys.disabled():
+            tell(made, evidence, ends, killing, time.monotonic() - began)
+        assert report.bad == ()
+        evidence.judge()
+        for lane in range(LANES):
+            person = await made.control("GET", f"people/t{lane}")
+            mine = [e for e in effects if e["oid"] == person["oid"]]
+            assert person["phones"]["mobile"] == (mine[-1]["after"] if mine else "+1 2065550110")
+        assert KILLS < 50 or len(effects) >= KILLS / 8, "too little happened to prove anything"
+
+
+def tell(made: Scene, evidence: Evidence, ends: dict[str, int], killing: float, whole: float) -> None:
+    """The figures of the run, for `pytest -s` and for docs/measurements.md."""
+    states = Counter(row["state"] for row in evidence.changes.values())
+    effects = sum(map(len, evidence.effects.values()))
+    ready = sorted(made.lives.ready_seconds)
+    sys.stderr.write(
+        f"\nkills={KILLS} seed={SEED} lanes={LANES}: {killing:.1f} s killing ({KILLS / killing:.1f}/s), "
+        f"{whole:.1f} s in all, start {ready[len(ready) // 2]:.3f} s median, effects={effects}, "
+        f"re-sends={evidence.resent}, redelivered={made.people.redelivered}, "
+        f"answers={made.people.statuses}, ends of changes={dict(states)}\n"
+        f"  killed at: {dict(sorted(ends.items(), key=lambda item: -item[1]))}\n"
+    )

@@ -1,0 +1,330 @@
+"""A house that can lose its power at any moment and is opened again over the same file, with a judge inside.
+
+Knows how the parts are put together, who lives in the world, and the promises that hold after every step.
+Must not choose what happens: the state machine does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Coroutine
+from dataclasses import replace
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from bot.domain import command as c
+from bot.domain import outcome as o
+from bot.domain.change import LOCKING, MOVES, TERMINAL, Change, State, Verdict
+from bot.domain.people import Person
+from bot.domain.phone import PhoneNumber, Slot
+from bot.jobs import Jobs
+from bot.ports import Directory, Store
+from bot.store.engine import open_database, prepare_file, read_url
+from bot.store.migrate import migrate
+from bot.workflow.desk import Desk
+from bot.workflow.parts import Envelope
+from tests.doubles.crashing import PowerCut, Watched
+from tests.doubles.house import (
+    ADA,
+    ALICE,
+    AMIR,
+    APPROVERS,
+    GLENN,
+    HELD,
+    MARTA,
+    NED,
+    OLIVIA,
+    OPERATORS,
+    SAM,
+    SECURITY,
+    CountedIds,
+    HandClock,
+    House,
+    NotingMessenger,
+    directory,
+    house,
+    oid,
+)
+from tests.doubles.judging import JudgingDirectory
+
+T = TypeVar("T")
+OSCAR = oid(9)
+EVERYBODY = (OLIVIA, OSCAR, ALICE, MARTA, ADA, SAM, GLENN, NED, AMIR)
+NUMBERS = ("2065550100", "2065550101", "2065550102", "2065550103")
+ENDED_WITHOUT_EFFECT = (State.FAILED, State.EXPIRED, State.REJECTED, State.CANCELLED, State.BLOCKED)
+
+
+def reachable(was: State) -> frozenset[State]:
+    """Every state that the diagram lets a change come to from here, itself included."""
+    found, todo = {was}, [was]
+    while todo:
+        for state in MOVES.get(todo.pop(), frozenset()) - found:
+            found.add(state)
+            todo.append(state)
+    return frozenset(found)
+
+
+@cache
+def _template() -> Path:
+    """A migrated file without rows, made once and copied for each example."""
+    file = Path(tempfile.mkdtemp(prefix="ringfence-lifecycle-")) / "template.db"
+    prepare_file(file)
+    database = open_database(read_url(f"sqlite:///{file}"))
+    migrate(database.writing)
+    database.close()
+    return file
+
+
+class Power:
+    """On until a chosen moment has come so often; then nothing works until the next life."""
+
+    def __init__(self) -> None:
+        self.on = True
+        self.cut: tuple[str, int] | None = None
+
+    def moment(self, name: str) -> None:
+        if self.on and self.cut is not None and name == self.cut[0]:
+            self.cut = (name, self.cut[1] - 1)
+            self.on = self.cut[1] > 0
+        if not self.on:
+            raise PowerCut(name)
+
+
+class World:
+    """One example. Everything is synchronous for the machine; the loop belongs to the world."""
+
+    def __init__(self) -> None:
+        shm = Path("/dev/shm")  # noqa: S108 - memory, so that a full synchronous write costs nothing
+        self.folder = Path(tempfile.mkdtemp(prefix="ringfence-", dir=shm if shm.is_dir() else None))
+        shutil.copy(_template(), self.folder / "ringfence.db")
+        self.loop = asyncio.new_event_loop()
+        self.clock, self.ids, self.messenger = HandClock(), CountedIds(), NotingMessenger()
+        self.outside = directory()
+        self.outside.people[OSCAR] = Person(OSCAR, "Oscar Oak", "oscar@contoso.example")
+        self.outside.groups[OPERATORS].members.add(OSCAR)
+        self.outside.managers |= {NED: MARTA, MARTA: SAM, OLIVIA: MARTA, AMIR: OSCAR}
+        self.outside.phones_of[MARTA] = {Slot.MOBILE: HELD, Slot.OFFICE: PhoneNumber("1", "2065550113")}
+        self.used = {*NUMBERS, "2065550112", "2065550113", "2065550177"}
+        self.outsiders = 0
+        self.lives = 0
+        self.activities = 0
+        self.changes: list[str] = []
+        self.sent: list[tuple[c.Command, Envelope]] = []
+        self.seen: dict[str, tuple[State, int]] = {}
+        self.judge: JudgingDirectory | None = None
+        self.open()
+
+    # --- lives --------------------------------------------------------------------------------------------
+    def open(self) -> None:
+        self.lives += 1
+        self.power = Power()
+        self._stack = contextlib.AsyncExitStack()
+        opening = house(self.folder, outside=self.outside, messenger=self.messenger, clock=self.clock)
+        self.home: House = self.loop.run_until_complete(self._stack.enter_async_context(opening))
+        store = self.home.store
+        self.judge = self.judge or JudgingDirectory(self.outside, store, self.clock)
+        self.judge.over(store)
+        self.loop.run_until_complete(store.release_leases(None))
+        watched = cast(Store, Watched(store, self.power.moment))
+        guarded = cast(Directory, Watched(self.judge, self.power.moment))
+        self.parts = replace(self.home.parts, store=watched, directory=guarded, ids=self.ids)
+        self.desk = Desk(self.parts)
+        self.workers = [
+            Jobs(
+                desk,
+                watched,
+                self.messenger,
+                self.clock,
+                self.home.tally,
+                f"worker-{self.lives}-{n}",
+                check_skew=False,
+            )
+            for n, desk in enumerate((self.desk, Desk(self.parts)))
+        ]
+
+    def crash(self) -> None:
+        """Everything in memory is gone; the file stays as it is."""
+        self.power.on = False
+        self.loop.run_until_complete(self._stack.aclose())
+        self.open()
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T | None:
+        """Do it; a power cut in the middle is followed by the next life."""
+        try:
+            result = self.loop.run_until_complete(work)
+        except PowerCut:
+            result = None
+        if not self.power.on:
+            self.crash()
+        return result
+
+    def close(self) -> None:
+        self.loop.run_until_complete(self._stack.aclose())
+        self.loop.run_until_complete(self.loop.shutdown_default_executor())
+        self.loop.close()
+        shutil.rmtree(self.folder)
+
+    def heal(self) -> None:
+        """Rights, accounts and connections as at the beginning; what was done stays done."""
+        assert self.judge is not None
+        fresh, here = directory(), self.outside
+        for name, group in fresh.groups.items():
+            here.groups[name].members = set(group.members)
+        here.groups[OPERATORS].members.add(OSCAR)
+        here.managers.clear()
+        here.managers |= {ALICE: MARTA, NED: MARTA, MARTA: SAM, OLIVIA: MARTA, AMIR: OSCAR}
+        here.roles.clear()
+        here.people = {oid: replace(person, enabled=True) for oid, person in here.people.items()}
+        here._planned.clear()
+        self.judge.lag = timedelta()
+        self.power.cut = None
+        self.messenger.later = 0
+        self.messenger.lost.clear()
+        self.messenger.unreachable.clear()
+
+    # --- people -------------------------------------------------------------------------------------------
+    def envelope(self, who: str) -> Envelope:
+        self.activities += 1
+        return Envelope(who, f"conv-{who}", f"act-{self.activities}", f"hash-{self.activities}", "cid")
+
+    def say(self, command: c.Command, who: str, envelope: Envelope | None = None) -> o.Outcome | None:
+        """One command by one person; what it did is held against what was answered."""
+        told = envelope or self.envelope(who)
+        self.sent.append((command, told))
+        before, votes = self.rows(), self.votes()
+        outcome = self.run(self.desk.handle(command, told))
+        if isinstance(outcome, o.Refused) and outcome.refusals:
+            if all(r.reason.family in ("access", "policy") for r in outcome.refusals):
+                assert self.rows() == before, f"a refusal changed something: {outcome.refusals}"
+        for change_id, voter, via in self.votes() - votes:
+            assert self.stands(change_id, voter, via), f"{voter} voted on {change_id} without standing"
+        view = getattr(outcome, "view", None)
+        if view is not None and view.change.id not in self.changes:
+            self.changes.append(view.change.id)
+        return outcome
+
+    def change(self, index: int) -> Change | None:
+        if not self.changes:
+            return None
+        return self.loop.run_until_complete(self.home.store.change(self.changes[index % len(self.changes)]))
+
+    def work(self, *workers: int) -> None:
+        """The workers do all that is due, at the same time."""
+
+        async def all_of_them() -> None:
+            done = await asyncio.gather(*(self.workers[n].drain() for n in workers), return_exceptions=True)
+            for result in done:
+                if isinstance(result, BaseException):
+                    raise result
+
+        self.run(all_of_them())
+
+    def stands(self, change_id: str, voter: str, via: str) -> bool:
+        """May this person decide this change by that token, by the directory's own data?"""
+        target, requester = self.db(
+            "SELECT target_oid, requester_oid FROM changes WHERE id = ?", change_id
+        )[0]
+        groups, person = self.outside.groups, self.outside.people[voter]
+        operator = voter in groups[OPERATORS].members
+        by = {
+            "manager-of-target": self.outside.managers.get(target) == voter,
+            "role:approver": voter in groups[APPROVERS].members,
+            "role:security": voter in groups[SECURITY].members,
+        }
+        able = person.enabled and not person.guest and not operator
+        return able and by[via] and voter not in (target, requester)
+
+    # --- what is written ----------------------------------------------------------------------------------
+    def db(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        address = f"file:{self.folder / 'ringfence.db'}?mode=ro"
+        with contextlib.closing(sqlite3.connect(address, uri=True)) as database:
+            return list(database.execute(query, values))
+
+    def rows(self) -> dict[str, tuple[State, int]]:
+        found = self.db("SELECT id, state, row_version FROM changes")
+        return {change_id: (State(state), version) for change_id, state, version in found}
+
+    def votes(self) -> set[tuple[str, str, str]]:
+        return set(self.db("SELECT change_id, oid, via FROM votes"))
+
+    def events(self) -> list[tuple[str, str]]:
+        """(change, last word of the event) in order."""
+        found = self.db("SELECT change_id, name FROM audit ORDER BY seq")
+        return [(change_id, name.rsplit(":", 1)[-1]) for change_id, name in found]
+
+    # --- promises -----------------------------------------------------------------------------------------
+    def check(self) -> None:
+        """What holds after every step."""
+        assert self.judge is not None
+        assert self.judge.wrong == [], self.judge.wrong
+        assert all(n <= 1 for n in self.judge.effects.values()), "doubled"
+        rows = self.rows()
+        for change_id, (state, version) in rows.items():
+            was, before = self.seen.get(change_id, (State.PREVIEWED, 0))
+            assert state in reachable(was), f"{change_id}: {was} to {state}"
+            assert version >= before
+            assert (was not in TERMINAL) or (state, version) == (was, before), "a final state moved"
+            if state in ENDED_WITHOUT_EFFECT:
+                assert self.judge.effects.get(change_id, 0) == 0, f"{state}, but it was written"
+            if state is State.APPLIED:
+                assert self.judge.effects.get(change_id, 0) == 1, "applied without a write of ours"
+        assert self.seen.keys() <= rows.keys(), "a change is lost"
+        self.seen = rows
+        self._check_locks(rows)
+        report = self.loop.run_until_complete(self.home.store.verify_audit())
+        assert report.bad == (), report.bad
+
+    def _check_locks(self, rows: dict[str, tuple[State, int]]) -> None:
+        locks = self.db("SELECT target_oid, slot, change_id FROM slot_locks")
+        assert len({(target, slot) for target, slot, _ in locks}) == len(locks)
+        assert {holder for _, _, holder in locks} == {i for i, (s, _) in rows.items() if s in LOCKING}
+        sealed = {change_id for (change_id,) in self.db("SELECT change_id FROM sealed_numbers")}
+        assert not any(rows[change_id][0] in TERMINAL for change_id in sealed), "a number outlived its change"
+
+    def rest(self) -> None:
+        """All faults stop and two hours pass: everything that was started has come to its end."""
+        assert self.judge is not None
+        self.power.cut = None
+        self.outside._planned.clear()
+        self.judge.lag = timedelta()
+        self.messenger.later, self.messenger.lost = 0, {}
+        for _ in range(24):
+            self.clock.pass_by(minutes=5)
+            self.work(0)
+        self.check()
+        self._check_trail()
+        self._check_masked()
+
+    def _check_trail(self) -> None:
+        assert self.judge is not None
+        rows, events = self.rows(), self.events()
+        for change_id, (state, _) in rows.items():
+            assert state not in (State.APPLYING, State.UNCONFIRMED), f"{change_id} is still {state}"
+            mine = [what for of, what in events if of == change_id]
+            assert state in (State.PREVIEWED, State.PENDING, State.APPROVED) or state.value in mine
+        for change_id, _ in self.judge.writes:
+            mine = [what for of, what in events if of == change_id]
+            behind = mine[len(mine) - mine[::-1].index("attempted") :]
+            assert behind, f"{change_id} was written and no result stands in the audit"
+
+    def _check_masked(self) -> None:
+        """No number that anybody used stands in the clear in what was stored."""
+        for file in self.folder.iterdir():
+            stored = file.read_bytes()
+            leaked = [number for number in self.used if number.encode() in stored]
+            assert leaked == [], f"a clear number in {file.name}"
+
+
+def verdict(change: Change, approve: bool, card: c.CardRef | None, tail: str) -> c.Command:
+    """A decision by button or typed."""
+    request = c.RequestId(change.id, tail)
+    return c.Approve(request, card) if approve else c.Reject(request, "not her", card)
+
+
+__all__ = ["EVERYBODY", "NUMBERS", "OSCAR", "PowerCut", "Verdict", "World", "verdict"]
