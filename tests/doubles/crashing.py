@@ -14,7 +14,7 @@ from bot.ports import Commit
 Moment = Callable[[str], None]
 
 
-class PowerCut(Exception):  # noqa: N818 - it says what happened
+class PowerCut(Exception):
     """The process is gone: nothing after this moment was done by it."""
 
 

@@ -16,12 +16,11 @@ from bot.ports import Clock, Receipt, Store
 from tests.doubles.directory import FakeDirectory
 from tests.doubles.house import APPROVERS, AUDITORS, OPERATORS, SECURITY
 
-
 OURS = frozenset({OPERATORS, APPROVERS, SECURITY, AUDITORS})
 
 
 class JudgingDirectory:
-    """The fake directory behind a judge. wrong: what must never have happened. writes: by (change, attempt)."""
+    """The fake directory behind a judge. wrong: what must never have happened. writes: (change, attempt)."""
 
     def __init__(self, inner: FakeDirectory, store: Store, clock: Clock) -> None:
         self._inner, self._store, self._clock = inner, store, clock
@@ -29,6 +28,7 @@ class JudgingDirectory:
         self.writes: list[tuple[str, int]] = []
         self.effects: dict[str, int] = {}
         self.lag = timedelta()
+        self._sent: dict[tuple[str, int], datetime] = {}
         self._old: dict[str, tuple[datetime, dict[Slot, PhoneNumber]]] = {}
         self._flying: set[tuple[str, Slot]] = set()
 
@@ -76,12 +76,24 @@ class JudgingDirectory:
         self._check(change.state in (State.APPLYING, State.UNCONFIRMED), f"written in {change.state}")
         self._check(mine.state is OpState.SENDING, "no intent on disk before the write")
         self._check(mine.attempt == op.attempt, "the intent on disk is of another attempt")
+        await self._judge_again(change, op, number)
         numbers = {} if number is None else {1: number}
         self._check(content_hash(change, numbers) == change.content_hash, "not what was approved")
         self._judge_people(change)
         await self._judge_intent(change, op)
         self.writes.append((change.id, op.attempt))
         return change.id
+
+    async def _judge_again(self, change: Change, op: Operation, number: PhoneNumber | None) -> None:
+        """A second send only once, late enough, and never of what can be read there already."""
+        now, key = self._clock.now(), (change.id, op.attempt)
+        self._check(op.attempt <= 2, "sent a third time")
+        earlier = self._sent.get((change.id, op.attempt - 1))
+        if earlier is not None:  # the first may have died between its intent and its call
+            self._check(now - earlier >= timedelta(seconds=65), f"sent again after {now - earlier}")
+        self._sent[key] = now
+        held = (await self.phones(change.target.oid)).get(op.slot)
+        self._check(held != number, "written although it stands there already")
 
     def _judge_people(self, change: Change) -> None:
         """Approved by a person who stands as an approver now; nobody protected, nobody without rights."""

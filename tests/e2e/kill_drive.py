@@ -49,13 +49,13 @@ MOMENTS = tuple(
 )
 
 
-class Late(Exception):  # noqa: N818 - it says what happened
+class Late(Exception):
     """Somebody waited too long for a card and gave up."""
 
 
 @dataclass
 class Clock:
-    """The bot's time: twenty times as fast as ours, the same line through all its lives, moved on by `jump`."""
+    """The bot's time: twenty times as fast as ours, one line through all its lives, moved on by `jump`."""
 
     base: datetime = field(default_factory=lambda: datetime.now(UTC))
     mono: float = field(default_factory=time.monotonic)
@@ -165,7 +165,9 @@ class Asked:
 class People:
     """Acts in Teams for many people; what gets no answer is sent again, byte for byte."""
 
-    def __init__(self, http: aiohttp.ClientSession, root: str, bot_url: str, clock: Clock, file: Path) -> None:
+    def __init__(
+        self, http: aiohttp.ClientSession, root: str, bot_url: str, clock: Clock, file: Path
+    ) -> None:
         """root: the world's control address on the Teams port. file: the bot's database, only read."""
         self._http, self._root, self._bot_url, self._clock, self._file = http, root, bot_url, clock, file
         self.over = asyncio.Event()

@@ -1,16 +1,17 @@
-"""A small process with everything imported that forks the real bot on command, so that a restart costs no import.
+"""A small process with everything imported that forks the real bot on command: a restart costs no import.
 
 Knows how the bot is put together (`bot.wiring`) and where its clock comes from. Must not know what the test
 plays, and runs no thread and no event loop of its own: only its children do.
 
 One JSON line in starts one bot: `{settings, port, log, clock: {base, mono, rate}, cut: {at, count} | null}`.
-`cut.at` is a moment of `tests.doubles.crashing`; at the count-th time the bot kills itself there with SIGKILL.
+`cut.at` is a moment of `tests.doubles.crashing`; at the count-th time the bot kills itself there.
 Lines out: `pid N`, `ready` (from the child), `ended SIGNAL-OR-CODE`.
 """
 
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import gc
 import json
 import os
@@ -23,13 +24,13 @@ from typing import Any, cast
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from bot.ports import Directory, Store  # noqa: E402 - the path comes first
-from bot.settings.environment import Settings, load_settings  # noqa: E402
-from bot.settings.policy_file import load_policy  # noqa: E402
-from bot.telemetry import configure_logging  # noqa: E402
-from bot.web import listening  # noqa: E402
-from bot.wiring import assembled, working  # noqa: E402
-from tests.doubles.crashing import Moment, Watched  # noqa: E402
+from bot.ports import Directory, Store
+from bot.settings.environment import Settings, load_settings
+from bot.settings.policy_file import load_policy
+from bot.telemetry import configure_logging
+from bot.web import listening
+from bot.wiring import assembled, working
+from tests.doubles.crashing import Moment, Watched
 
 
 class FastClock:
@@ -80,8 +81,14 @@ async def run(order: dict[str, Any], settings: Settings) -> None:
         await asyncio.Event().wait()
 
 
+def die_with_parent() -> None:
+    """Nobody is left behind when a test run is killed (Linux, prctl(2): PR_SET_PDEATHSIG = 1)."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
 def child(order: dict[str, Any]) -> None:
     """In the forked process; ends by SIGKILL or with an error in the log."""
+    die_with_parent()
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), 2)
     os.environ.update({n: order["settings"][n] for n in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")})
@@ -91,6 +98,7 @@ def child(order: dict[str, Any]) -> None:
 
 def main() -> None:
     """Until standard input ends: one child at a time."""
+    die_with_parent()
     gc.collect()
     gc.freeze()
     for line in sys.stdin:

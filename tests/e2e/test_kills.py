@@ -1,4 +1,4 @@
-"""kill -9 of the real bot, over and over, while people work: nothing lost, nothing doubled, the chain verifies.
+"""kill -9 of the real bot, over and over, while people work: nothing lost, nothing doubled.
 
 KILLS, LANES and SEED in the environment make a bigger run by hand, and SEED repeats the same choices.
 """
@@ -82,14 +82,14 @@ class Scene:
 
     async def _quiet(self) -> None:
         deadline = time.monotonic() + 15
-        while self.unfinished() and time.monotonic() < deadline:
+        while self.unfinished() and time.monotonic() < deadline:  # noqa: ASYNC110 - another process ends it
             await asyncio.sleep(0.05)
 
     def unfinished(self) -> list[Json]:
         """What the worker still has to do now: changes beyond the vote, deadlines passed, messages."""
         now = self.clock.now().isoformat(timespec="microseconds")[:26] + "Z"
         marks = ", ".join(f"'{state}'" for state in OPEN)
-        soon = f"SELECT id, state FROM changes WHERE state IN ({marks}) OR due_at <= ?"
+        soon = f"SELECT id, state FROM changes WHERE state IN ({marks}) OR due_at <= ?"  # noqa: S608 - constants
         waiting = "SELECT key, state FROM outbox WHERE state = 'waiting'"
         return [row for row in self.people.rows(soon, now) if not self._far(row)] + self.people.rows(waiting)
 
@@ -103,7 +103,7 @@ class Scene:
 
 @contextlib.asynccontextmanager
 async def scene(sandbox: Sandbox, migrated: Path, state: Path) -> Any:
-    state.mkdir()
+    state.mkdir()  # noqa: ASYNC240 - before anything runs
     shutil.copy(migrated, state / "ringfence.db")
     people = [{"alias": f"mg{n}"} for n in range(LANES)] + [{"alias": f"op{n}"} for n in range(LANES)]
     held = {"phones": {"mobile": "+1 2065550110"}}
@@ -193,11 +193,11 @@ class Evidence:
 async def test_kill_nine_loses_nothing_and_doubles_nothing(
     sandbox: Sandbox, migrated_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """After hundreds of kills every request is final, agrees with the directory, and was written at most once."""
+    """After all kills each request is final, agrees with the directory and was written at most once."""
     began = time.monotonic()
     async with scene(sandbox, migrated_file, tmp_path / "state") as made:
         working = [asyncio.create_task(made.people.work(lane)) for lane in range(LANES)]
-        ends = await killed_so_often(made.lives, KILLS, random.Random(SEED))  # noqa: S311 - a test's dice
+        ends = await killed_so_often(made.lives, KILLS, random.Random(SEED))
         killing = time.monotonic() - began
         made.people.over.set()
         await made.lives.begin()
@@ -216,6 +216,7 @@ async def test_kill_nine_loses_nothing_and_doubles_nothing(
             person = await made.control("GET", f"people/t{lane}")
             mine = [e for e in effects if e["oid"] == person["oid"]]
             assert person["phones"]["mobile"] == (mine[-1]["after"] if mine else "+1 2065550110")
+        assert KILLS != 200 or killing < 90
         assert KILLS < 50 or len(effects) >= KILLS / 8, "too little happened to prove anything"
 
 

@@ -20,7 +20,7 @@ from typing import Any, TypeVar, cast
 
 from bot.domain import command as c
 from bot.domain import outcome as o
-from bot.domain.change import LOCKING, MOVES, TERMINAL, Change, State, Verdict
+from bot.domain.change import LOCKING, MOVES, TERMINAL, Change, State
 from bot.domain.people import Person
 from bot.domain.phone import PhoneNumber, Slot
 from bot.jobs import Jobs
@@ -199,9 +199,9 @@ class World:
         self.sent.append((command, told))
         before, votes = self.rows(), self.votes()
         outcome = self.run(self.desk.handle(command, told))
-        if isinstance(outcome, o.Refused) and outcome.refusals:
-            if all(r.reason.family in ("access", "policy") for r in outcome.refusals):
-                assert self.rows() == before, f"a refusal changed something: {outcome.refusals}"
+        families = {r.reason.family for r in outcome.refusals} if isinstance(outcome, o.Refused) else set()
+        if families and families <= {"access", "policy"}:
+            assert self.rows() == before, f"a refusal changed something: {families}"
         for change_id, voter, via in self.votes() - votes:
             assert self.stands(change_id, voter, via), f"{voter} voted on {change_id} without standing"
         view = getattr(outcome, "view", None)
@@ -227,9 +227,8 @@ class World:
 
     def stands(self, change_id: str, voter: str, via: str) -> bool:
         """May this person decide this change by that token, by the directory's own data?"""
-        target, requester = self.db(
-            "SELECT target_oid, requester_oid FROM changes WHERE id = ?", change_id
-        )[0]
+        query = "SELECT target_oid, requester_oid FROM changes WHERE id = ?"
+        target, requester = self.db(query, change_id)[0]
         groups, person = self.outside.groups, self.outside.people[voter]
         operator = voter in groups[OPERATORS].members
         by = {
@@ -325,6 +324,3 @@ def verdict(change: Change, approve: bool, card: c.CardRef | None, tail: str) ->
     """A decision by button or typed."""
     request = c.RequestId(change.id, tail)
     return c.Approve(request, card) if approve else c.Reject(request, "not her", card)
-
-
-__all__ = ["EVERYBODY", "NUMBERS", "OSCAR", "PowerCut", "Verdict", "World", "verdict"]
