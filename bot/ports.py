@@ -141,7 +141,7 @@ class Directory(Protocol):
         ...
 
     async def sign_in(self, oid: str) -> SignIn:
-        """Methods and default, live. readable=False where our permissions do not reach; other trouble raises."""
+        """Methods and default, live. readable=False where permissions do not reach; other trouble raises."""
         ...
 
     async def set_default(self, oid: str, default: Default, call_id: str) -> Receipt:

@@ -249,6 +249,7 @@ def _policy(tables: PolicyTables, digest: str) -> Policy:
         accept_weak_groups=tables.accept_weak_groups,
         operator_may_approve=tables.identity.operator_may_approve,
         shared_number_max=numbers.shared_number_max,
+        automatic_sms_sign_in=numbers.automatic_sms_sign_in,
         scan_per_minute=tables.index.people_per_minute if tables.index.scan else 0,
         digest=digest,
     )

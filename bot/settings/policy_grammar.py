@@ -99,6 +99,7 @@ class Numbers(Table):
     mobile_line_types: list[LineType] = ["mobile", "fixed_line_or_mobile"]
     office_line_types: list[LineType] = ["fixed_line", "fixed_line_or_mobile", "mobile", "voip", "uan"]
     shared_number_max: Annotated[int, Field(ge=0, le=10_000)] = 1
+    automatic_sms_sign_in: bool = False
 
 
 class Index(Table):

@@ -7,6 +7,7 @@ from the workflow, at the moment of sending.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import uuid
 import weakref
 from dataclasses import dataclass, field, replace
@@ -129,7 +130,10 @@ class TeamsMessenger:
     async def posted(
         self, change: Change, conversation: Conversation, activity_id: str, version: int
     ) -> None:
-        """Remember a card of a change that stands in somebody's chat. version: what it shows, 0 = unknown."""
+        """Remember a card of a change that stands in somebody's chat. version: what it shows, 0 = unknown.
+
+        A change that went on between drawing and remembering is redrawn at once.
+        """
         if not activity_id:
             return
         await self._store.card_posted(
@@ -144,6 +148,10 @@ class TeamsMessenger:
                 drawn_version=version,
             )
         )
+        latest = await self._store.change(change.id)
+        if latest is not None and latest.state is not change.state:
+            with contextlib.suppress(SendLater):
+                await self._redraw(latest)
 
     async def update(
         self, conversation: Conversation, activity_id: str, outcome: Outcome, reader: Reader
@@ -165,9 +173,6 @@ class TeamsMessenger:
             conversation.conversation_id, card_message(outcome, reader_of(conversation))
         )
         await self.posted(change, conversation, activity_id, change.row_version)
-        latest = await self._store.change(change.id)
-        if latest is not None and latest.state is not change.state:
-            await self._redraw(latest)
         return Delivered(Delivery.DONE)
 
     async def _redraw(self, change: Change) -> Delivered:

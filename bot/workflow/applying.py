@@ -167,7 +167,7 @@ class Applying:
         return await self._failed(change, failed, error.refusal)
 
     async def _failed(self, change: Change, failed: Operation, why: Refusal) -> Change | None:
-        """A guard that failed is told; a later operation that failed leaves a half-way state, said as such."""
+        """A guard that failed is told; a later operation that failed leaves a half-way state, said so."""
         if failed.kind.conditional:
             noted = replace(change.having(failed), notes=(*change.notes, NOTE_GUARD_FAILED))
             after = replace(noted, state=State.APPLYING)

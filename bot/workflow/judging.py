@@ -14,10 +14,12 @@ from bot.domain import reasons
 from bot.domain.change import ResolvedStep
 from bot.domain.methods import Inclusion, SignIn
 from bot.domain.people import Person, TargetKind
+from bot.domain.phone import PhoneNumber, Slot
 from bot.domain.policy import Rule
 from bot.domain.reason import Refusal
 from bot.ports import DirectoryUnavailable
 from bot.workflow.approvers import Approvers
+from bot.workflow.holders import shared_number
 from bot.workflow.parts import Parts
 from bot.workflow.planning import Case, Facts, Plan, against, is_already_so, plan
 
@@ -91,6 +93,14 @@ class Judge:
         included = None if isinstance(sms, DirectoryUnavailable) else sms
         return Facts(phones, protection, policy.roles_from(groups), known, included)
 
+    async def shared(
+        self, oid: str, slot: Slot, number: PhoneNumber | None
+    ) -> tuple[Refusal | None, tuple[str, ...]]:
+        """Whether too many others have the number, as far as we know; and a note when not all are known."""
+        if number is None:
+            return None, ()
+        return await shared_number(self._parts, number, slot, oid)
+
     async def _sms_policy(self, oid: str) -> Inclusion:
         """How the tenant's policy for texts treats the person."""
         policy = await self._parts.directory.method_policy()
@@ -120,7 +130,12 @@ class Judge:
         made = plan(
             case, facts, self._parts.number_key, sms_may_come=self._parts.policy.automatic_sms_sign_in
         )
-        notes = made.notes + (() if reach.ok else (NOTE_TARGET_UNTOLD,))
+        shared, shared_notes = await self.shared(
+            case.target.oid, made.operations[0].slot, made.numbers.get(1)
+        )
+        if shared is not None:
+            return Judgement((shared,))
+        notes = made.notes + shared_notes + (() if reach.ok else (NOTE_TARGET_UNTOLD,))
         notes += (NOTE_WEAK_GROUPS,) if self._parts.policy.accept_weak_groups else ()
         return Judgement(cleared=Cleared(facts, kind, rule, step, made, notes))
 

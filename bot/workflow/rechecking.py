@@ -44,7 +44,8 @@ class Rechecks:
         void = await self._void_vote(change)
         if void is not None:
             return void
-        return await self._facts_against(change, target)
+        shared, _ = await self._judge.shared(change.target.oid, change.slot, numbers.get(1))
+        return shared or await self._facts_against(change, target)
 
     async def _void_vote(self, change: Change) -> Refusal | None:
         for vote in change.votes:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import random
 import re
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 
 import pytest
 from stage import Stage
@@ -262,11 +264,16 @@ async def test_the_number_that_is_there_already_is_no_change(stage: Stage) -> No
     await stage.ends_with()
 
 
-async def test_sms_sign_in_is_never_switched_on_by_us(stage: Stage) -> None:
-    """E11: a first mobile may register SMS sign-in: the preview says so, and we never call for it."""
-    assert "SMS sign-in" in await stage.ask("olivia", f"set mobile for vera {TO}")
-    await stage.click("olivia", "Submit for approval")
-    await stage.click("arthur", "Approve")
-    await stage.wait_for(stage.effects)
-    assert not [r for r in await stage.requests() if "smssignin" in r["path"].lower()]
-    await stage.ends_with(("vera", "mobile", "+1 2065550100"))
+async def test_sms_sign_in_never_stays_on_by_itself(
+    opened: Callable[..., AbstractAsyncContextManager[Stage]],
+) -> None:
+    """E11: where policy makes a new mobile a sign-in name, the preview says so and it is switched off again."""
+    async with opened(spec={"rules": {"sms_usable_for_sign_in": True}}) as stage:
+        assert "sign-in name" in await stage.ask("olivia", f"set mobile for vera {TO}")
+        await stage.click("olivia", "Submit for approval")
+        await stage.click("arthur", "Approve")
+        await stage.settle()
+        asked = [r["path"].lower() for r in await stage.requests() if "smssignin" in r["path"].lower()]
+        assert asked
+        assert all("disable" in path for path in asked)
+        assert "switched that off again" in await stage.all_text("olivia")

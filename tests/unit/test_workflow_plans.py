@@ -12,9 +12,9 @@ from bot.domain import command as c
 from bot.domain import outcome as o
 from bot.domain.change import Change, OpKind, OpState, State
 from bot.domain.methods import ALL_USERS, Default, Method, MethodRule, PolicyTarget, SmsState
+from bot.domain.people import TargetKind
 from bot.domain.phone import PhoneNumber, Slot
 from bot.domain.policy import Action, Rule, Step, Token, TokenKind
-from bot.domain.people import TargetKind
 from tests.doubles.directory import Fault
 from tests.doubles.house import ALICE, HELD, MARTA, OLIVIA, House, house, policy
 
