@@ -292,6 +292,9 @@ def _explain(reason: Reason | None, _: Words) -> Drawn:
     sheet.say(reason.next_step, **blanks)
     if reason.retryable:
         sheet.say(msg("Trying again later may work."))
+    if reason.link:
+        # Said as words: a card of ours opens no outside page by itself.
+        sheet.quiet(msg("More at `{page}`"), page=reason.link.removeprefix("https://"))
     sheet.quiet(msg("Code {code}"), "Medium", code=reason.code)
     return sheet.done()
 

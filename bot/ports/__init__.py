@@ -1,0 +1,142 @@
+"""What the workflow needs from the world: Protocols, owned by the workflow, implemented by the outer ring.
+
+Knows values of the domain. Must not know any adapter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Protocol
+
+from bot.ports.directory import (
+    Directory,
+    DirectoryRefused,
+    DirectoryUnavailable,
+    DirectoryUncertain,
+    Receipt,
+    Unread,
+)
+from bot.ports.store import (
+    ChainReport,
+    Commit,
+    Conversation,
+    LaneBook,
+    Listing,
+    Lost,
+    LostBecause,
+    Message,
+    MessageKind,
+    Move,
+    PostedCard,
+    Received,
+    Store,
+    StoreUnavailable,
+    Won,
+)
+
+__all__ = [
+    "ChainReport",
+    "Clock",
+    "Commit",
+    "Conversation",
+    "Delivered",
+    "Delivery",
+    "Directory",
+    "DirectoryRefused",
+    "DirectoryUnavailable",
+    "DirectoryUncertain",
+    "Ids",
+    "LaneBook",
+    "Listing",
+    "Lost",
+    "LostBecause",
+    "Message",
+    "MessageKind",
+    "Messenger",
+    "Metrics",
+    "Move",
+    "PostedCard",
+    "Reach",
+    "Receipt",
+    "Received",
+    "Store",
+    "StoreUnavailable",
+    "Tokens",
+    "Unread",
+    "Won",
+    "WorkflowKeys",
+]
+
+
+class Clock(Protocol):
+    def now(self) -> datetime:
+        """Aware UTC."""
+        ...
+
+
+class Ids(Protocol):
+    def request_key(self) -> str:
+        """Six characters of Crockford's base 32, unguessable; a collision is found by the store."""
+        ...
+
+    def correlation(self) -> str: ...
+
+
+class Metrics(Protocol):
+    def count(self, name: str, label: str = "") -> None:
+        """Adds one. label: a registered code or state, never a person or a number."""
+        ...
+
+
+class Tokens(Protocol):
+    async def get(self, scope: str) -> str:
+        """A bearer token for a scope. Raises DirectoryUnavailable or the adapter's own error."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Whether somebody can be written to in Teams. why: cause in words when not."""
+
+    ok: bool
+    why: str = ""
+
+
+class Delivery(StrEnum):
+    DONE = "done"
+    LATER = "later"
+    UNREACHABLE = "unreachable"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """What became of one message. retry_after: how long to wait when LATER."""
+
+    result: Delivery
+    why: str = ""
+    retry_after: timedelta | None = None
+
+
+class Messenger(Protocol):
+    """Speaking to people in Teams, outside a turn."""
+
+    async def reach(self, oid: str) -> Reach:
+        """A known conversation, or one created now by object id; a refusal counts as not reachable."""
+        ...
+
+    async def deliver(self, message: Message) -> Delivered:
+        """Draw the present state for its reader and send or update it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class WorkflowKeys:
+    """Derived keys the workflow needs: nonces (first makes, all are accepted) and number comparison.
+
+    number: the comparing keys by key id; first makes.
+    """
+
+    cards: tuple[bytes, ...] = field(repr=False)
+    number: bytes = field(repr=False)

@@ -1,0 +1,240 @@
+"""The system of record as the workflow sees it: commits, queues, conversations, audit.
+
+Knows values of the domain. Must not know SQL. No open transaction crosses this port: each method is one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Protocol
+
+from bot.domain.audit import AuditEvent, AuditRecord
+from bot.domain.change import Change
+from bot.domain.phone import PhoneNumber
+
+
+class StoreUnavailable(Exception):
+    """The system of record cannot be had now (down, busy beyond its limit, full, closed).
+
+    Nothing was kept, except that a connection lost during the commit itself leaves it open: reading tells.
+    """
+
+
+class MessageKind(StrEnum):
+    """ask: approval card to an approver. notice: news for requester or target. redraw: posted cards."""
+
+    ASK = "ask"
+    NOTICE = "notice"
+    REDRAW = "redraw"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A reference to something to be said later; the card is drawn at delivery. key: unique."""
+
+    key: str
+    kind: MessageKind
+    change_id: str
+    to_oid: str = ""
+    due_at: datetime | None = None
+    attempts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """An inbound activity with an effect: absorbed when it comes again."""
+
+    conversation_id: str
+    activity_id: str
+    body_hash: str
+    change_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A guarded step of one change: stored only if state and row_version are still those of `before`.
+
+    unexpired_at: when given, also only if `before.expires_at` is later than this time.
+    """
+
+    before: Change
+    after: Change
+    unexpired_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """Everything that must become true together. numbers: clear new numbers by (change id, operation n).
+
+    The store derives from the states: slot locks (taken in LOCKING states, released at the end) and the
+    erasing of sealed numbers (at any terminal state).
+    """
+
+    at: datetime
+    create: Change | None = None
+    numbers: Mapping[tuple[str, int], PhoneNumber] = field(default_factory=dict)
+    moves: tuple[Move, ...] = ()
+    events: tuple[AuditEvent, ...] = ()
+    messages: tuple[Message, ...] = ()
+    received: Received | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Won:
+    changes: tuple[Change, ...] = ()
+
+
+class LostBecause(StrEnum):
+    MOVED = "moved"
+    EXPIRED = "expired"
+    SLOT_TAKEN = "slot taken"
+    RECEIVED_BEFORE = "received before"
+    ID_TAKEN = "id taken"
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Nothing of the commit was kept. current: the change as it is now (for slot taken: the holder;
+    for received before: the change the first delivery led to, if any)."""
+
+    because: LostBecause
+    current: Change | None = None
+
+
+class Listing(StrEnum):
+    """Lists of changes. mine: by requester. to_decide: pending and asked of me. open: all that are open."""
+
+    MINE = "mine"
+    TO_DECIDE = "to decide"
+    OPEN = "open"
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """How a person is reached in their own chat with the bot, and how they read."""
+
+    oid: str
+    tenant_id: str
+    conversation_id: str
+    service_url: str
+    user_mri: str = ""
+    locale: str = "en-US"
+    timezone: str = "UTC"
+
+
+@dataclass(frozen=True, slots=True)
+class PostedCard:
+    """A card of a change standing in somebody's chat. drawn_version: the row_version it shows."""
+
+    id: str
+    change_id: str
+    reader_oid: str
+    audience: str
+    conversation_id: str
+    service_url: str
+    activity_id: str
+    drawn_version: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChainReport:
+    """Result of verifying the audit chain. bad: (stream, seq, what) of the first broken record per stream."""
+
+    records: int
+    streams: int
+    bad: tuple[tuple[str, int, str], ...] = ()
+
+
+class LaneBook(Protocol):
+    """Where pauses asked for by the directory are kept, so that a restart does not forget them."""
+
+    async def lane_pauses(self) -> Mapping[str, datetime]:
+        """Lane -> the time it may go on. Past times are harmless."""
+        ...
+
+    async def keep_lane_pause(self, lane: str, until: datetime) -> None:
+        """A pause only ever grows."""
+        ...
+
+
+class Store(LaneBook, Protocol):
+    """The system of record. Each method is one transaction; times are the caller's Clock."""
+
+    async def commit(self, commit: Commit) -> Won | Lost: ...
+
+    async def change(self, change_id: str) -> Change | None: ...
+
+    async def list_changes(self, listing: Listing, oid: str, limit: int) -> tuple[tuple[Change, ...], int]:
+        """Newest first, and how many more there are."""
+        ...
+
+    async def open_for(self, target_oid: str) -> tuple[Change, ...]:
+        """Changes that hold a lock on a slot of this person."""
+        ...
+
+    async def numbers(self, change_id: str) -> dict[int, PhoneNumber]:
+        """The clear new numbers by operation; empty once erased."""
+        ...
+
+    async def received(self, conversation_id: str, activity_id: str) -> Received | None: ...
+
+    async def claim_changes(
+        self, worker: str, now: datetime, lease: timedelta, limit: int
+    ) -> tuple[Change, ...]:
+        """Changes with due_at <= now and no living lease, leased to worker, oldest due first."""
+        ...
+
+    async def claim_messages(
+        self, worker: str, now: datetime, lease: timedelta, limit: int
+    ) -> tuple[Message, ...]:
+        """Messages due with no living lease; attempts already counts this one."""
+        ...
+
+    async def message_done(self, key: str) -> None: ...
+
+    async def message_later(self, key: str, due_at: datetime) -> None: ...
+
+    async def message_dead(self, key: str, why: str) -> None:
+        """Given up after the bounded tries: kept, counted, never sent."""
+        ...
+
+    async def next_due(self) -> datetime | None:
+        """When the next change or message is due, for sleeping exactly as long as may be."""
+        ...
+
+    async def release_leases(self, worker: str | None) -> None:
+        """Give back a worker's leases; None = everybody's (single-process databases, at start)."""
+        ...
+
+    async def remember_conversation(self, conversation: Conversation) -> None: ...
+
+    async def conversation(self, oid: str) -> Conversation | None: ...
+
+    async def forget_conversation(self, oid: str) -> None: ...
+
+    async def card_posted(self, card: PostedCard) -> None: ...
+
+    async def cards(self, change_id: str) -> tuple[PostedCard, ...]: ...
+
+    async def card_drawn(self, card_id: str, version: int) -> None: ...
+
+    async def card_gone(self, card_id: str) -> None: ...
+
+    async def history(self, subject_oid: str, limit: int) -> tuple[tuple[AuditRecord, ...], int]:
+        """Newest first, and how many more there are."""
+        ...
+
+    async def append_audit(self, at: datetime, events: Sequence[AuditEvent]) -> None: ...
+
+    async def verify_audit(self) -> ChainReport: ...
+
+    async def now(self) -> datetime:
+        """The database's own clock, only for the skew check."""
+        ...
+
+    async def ping(self) -> None: ...
+
+    async def close(self) -> None: ...
