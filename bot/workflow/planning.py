@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from bot.domain import reasons
 from bot.domain.change import Operation, OpKind
+from bot.domain.directory_reasons import SMS_NOT_ALLOWED
 from bot.domain.methods import Default, Inclusion, Method, SignIn, SmsState
 from bot.domain.people import Person, Phones, Protection, Role
 from bot.domain.phone import PhoneNumber, Slot
@@ -83,10 +84,15 @@ def against(case: Case, facts: Facts) -> list[Refusal]:
     match case.action:
         case Action.SWAP if alternate is None:
             found.append(reasons.NO_ALTERNATE.refuse(name=name, who=who))
+        case Action.SWAP if facts.sign_in.default in _DEFAULTS_OF[Slot.ALTERNATE]:
+            # Its last step is a removal that the directory would refuse: a plan that ends half-way.
+            found.append(reasons.DEFAULT_METHOD.refuse(slot=Slot.ALTERNATE.word, name=name))
         case Action.SMS if mobile is None:
             found.append(reasons.NO_MOBILE_FOR_SMS.refuse(name=name, who=who))
         case Action.SMS if case.enable and case.target.guest:
             found.append(reasons.SMS_NOT_FOR_GUESTS.refuse())
+        case Action.SMS if case.enable and _policy_forbids_sms(facts):
+            found.append(SMS_NOT_ALLOWED.refuse())
         case Action.SET if case.slot is Slot.ALTERNATE and mobile is None:
             found.append(reasons.MOBILE_FIRST.refuse(who=who))
         case Action.REMOVE:
@@ -148,6 +154,12 @@ def _removal(
     n: int, slot: Slot, held: PhoneNumber | None, key: Callable[[PhoneNumber | None], str]
 ) -> Operation:
     return Operation(n, OpKind.REMOVE, slot, held.masked if held else "", "", key(held), "")
+
+
+def _policy_forbids_sms(facts: Facts) -> bool:
+    """The directory's own word for the phone and the policy as read agree: nobody need be asked."""
+    said = facts.phones.sms_sign_in is SmsState.NOT_ALLOWED
+    return said and facts.sms_policy is not None and not facts.sms_policy.usable_for_sign_in
 
 
 def _against_removing(case: Case, facts: Facts) -> list[Refusal]:

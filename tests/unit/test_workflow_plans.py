@@ -220,6 +220,11 @@ class TestSmsSignIn:
         h.directory.phones_of.pop(ALICE)
         assert await refused(h, c.SmsSignIn(ALICE_, True)) == "policy.no-mobile-for-sms"
 
+    async def test_what_policy_forbids_is_refused_before_anybody_is_asked(self, h: House) -> None:
+        """Graph's state and the policy agree that it cannot work: the cause, and who can mend it."""
+        h.directory.policy = replace(h.directory.policy, sms=MethodRule(True, (PolicyTarget(ALL_USERS),)))
+        assert await refused(h, c.SmsSignIn(ALICE_, True)) == "directory.sms-not-allowed"
+
     async def test_disabled_by_policy_is_explained(self, h: House) -> None:
         """Graph's disabledByPolicy becomes a registered reason, with the code kept."""
         change = await approved(h, c.SmsSignIn(ALICE_, True))
