@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import unicodedata
 from collections.abc import Sequence
 
 from bot.domain.command import RequestId, Who, WhoKind
@@ -90,8 +91,20 @@ def is_plain(who: Who) -> bool:
     if who.kind is not WhoKind.NAME or (who.value.isascii() and who.value.isprintable()):
         return len(who.value) <= MAX_NAME
     rest = _JOINER.sub("", who.value)
-    hostile = HIDDEN.search(rest) or _LOOK_ALIKE.search(rest) or _ODD_JOINER.search(who.value)
+    look_alike = _LOOK_ALIKE.search(rest) or any(_stands_for_ascii(ch) for ch in rest)
+    hostile = HIDDEN.search(rest) or look_alike or _ODD_JOINER.search(who.value)
     return not hostile and len(who.value) <= MAX_NAME
+
+
+def _stands_for_ascii(ch: str) -> bool:
+    """The Kelvin sign, the long s, ligatures, Roman numerals: letters that compare equal to ASCII ones.
+
+    The ordinals are part of names (M\u00aa Jos\u00e9), and no directory folds them.
+    """
+    if ch.isascii() or ch in "\u00aa\u00ba":
+        return False
+    plain = unicodedata.normalize("NFKC", ch)
+    return plain.isascii() and plain.isalnum()
 
 
 def read_slot(words: Sequence[Word]) -> Slot | None:

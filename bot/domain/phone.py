@@ -151,7 +151,9 @@ _LONGEST = 48
 _NO_COUNTRY = "001"
 _EXTENSION = re.compile(r"[ ,;]*(?:x|ext\.?|extension)[ .:]*([0-9]{1,7})\s*\Z", re.IGNORECASE | re.ASCII)
 _DATE = re.compile(r"[12][0-9]{3}-[01][0-9]-[0-3][0-9]")
-_IN_TEXT = re.compile(r"(?<![A-Za-z0-9#-])\+?[0-9](?:[\s().\-/\u2010-\u2015\u00a0]{0,3}[0-9]){6,}")
+# Digits of any script; between them what people write there, and characters nobody sees.
+_BETWEEN = r"[\s().\-/_\u00ad\u2010-\u2015\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]{0,3}"
+_IN_TEXT = re.compile(rf"(?<![A-Za-z0-9#-])\+?\d(?:{_BETWEEN}\d){{6,}}")
 _FROM_DIRECTORY = re.compile(r"\+([0-9]{1,3}) ?([0-9]{2,15})(?:[xX]([0-9]{1,20}))?\Z", re.ASCII)
 
 
@@ -251,8 +253,8 @@ def _rule_refusal(parsed: phonenumbers.PhoneNumber, slot: Slot, rules: NumberRul
 def hide_numbers(text: str) -> str:
     """Free text with everything that could be a phone number masked: what people type into a reason.
 
-    Seven digits or more, however spaced, become `•••••• 00`. Ticket numbers with letters before them and
-    dates (2026-03-02) stay.
+    Seven digits or more of any script, however spaced, become `•••••• 00`. Ticket
+    numbers with letters before them and dates (2026-03-02) stay.
     """
     return _IN_TEXT.sub(
         lambda match: match[0] if _DATE.fullmatch(match[0]) else f"{BULLETS} {match[0].rstrip()[-2:]}", text
