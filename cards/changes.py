@@ -29,6 +29,7 @@ from .refusals import code_line, reason_lines
 from .sentences import sentences_of
 from .sheet import Button, Drawn, Sheet, Style
 from .subject import about, deciders, op_facts, reference, rows, subject, votes, waiting, why
+from .verdicts import uses_line
 from .words import Words, msg
 
 NOT_YOU: Final = msg("If you did not ask for this, tell your IT security now.")
@@ -52,6 +53,7 @@ def preview(outcome: Preview, _: Words, said: Refusal | None = None) -> Drawn:
         _effect(sheet, effect)
     if not any(effect.key.startswith("target-") for effect in effects):
         _effect(sheet, Effect("target-told", (("name", change.target.name),)))
+    uses_line(sheet, _, outcome.verdicts)
     deciders(sheet, _, change)
     _asked_why(sheet, change)
     title = msg("Submit for approval") if change.steps else msg("Submit")

@@ -61,6 +61,15 @@ def check_page(outcome: Page, reader: Reader, _: Words) -> Drawn:
     return sheet.done()
 
 
+def uses_line(sheet: Sheet, _: Words, verdicts: tuple[Verdict, ...]) -> None:
+    """The four answers in one line, for a preview; `check` tells on what they rest."""
+    if verdicts:
+        said = [
+            f"{_(USES[each.use])} {ANSWERS[each.answer][0]} {_(ANSWERS[each.answer][1])}" for each in verdicts
+        ]
+        sheet.pair(msg("Good for"), "{uses}", uses=" · ".join(said))
+
+
 def _row(verdict: Verdict, _: Words) -> tuple[str, str, bool]:
     glyph, word = ANSWERS[verdict.answer]
     return _(USES[verdict.use]), f"{glyph}  {_(word)}", verdict.answer is not Answer.CANNOT_TELL

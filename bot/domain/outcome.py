@@ -57,6 +57,7 @@ class Preview:
     view: View
     effects: tuple[Effect, ...] = ()
     in_full: str | None = field(default=None, repr=False)
+    verdicts: tuple[Verdict, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

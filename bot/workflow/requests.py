@@ -5,18 +5,21 @@ Knows judging and the store. Must not decide a request or write to the directory
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from bot.domain import reasons
 from bot.domain.change import Change, Operation, OpKind, State, content_hash
 from bot.domain.command import Order, RemovePhone, SetPhone, SmsSignIn, Swap, Who, WhoKind
-from bot.domain.outcome import AlreadySo, Choice, Form, Outcome, Refused
+from bot.domain.outcome import AlreadySo, Choice, Form, Outcome, Preview, Refused
 from bot.domain.people import Actor, Person, PersonRef
 from bot.domain.phone import PhoneNumber, Slot, hide_numbers, read_number
 from bot.domain.policy import Action
 from bot.domain.reason import Refusal
+from bot.domain.usability import Verdict
 from bot.ports import Commit, DirectoryUnavailable, Lost, LostBecause, Message, MessageKind, Move
+from bot.workflow.checking import Checking
 from bot.workflow.judging import Cleared, Judge, Judgement
 from bot.workflow.lookup import Several, look_up
 from bot.workflow.parts import Envelope, Parts, event
@@ -32,9 +35,10 @@ WHOLE_FORM = "form"
 class Requests:
     """The requester's side of a change."""
 
-    def __init__(self, parts: Parts, judge: Judge) -> None:
+    def __init__(self, parts: Parts, judge: Judge, checking: Checking) -> None:
         self._parts = parts
         self._judge = judge
+        self._checking = checking
 
     async def ask(self, command: Order, actor: Actor, envelope: Envelope) -> Outcome:
         """A preview, or the form, a choice, or every reason why not."""
@@ -143,7 +147,7 @@ class Requests:
         return read_number(command.number or "", slot, self._parts.policy.numbers)
 
     async def _preview(self, case: Case, command: Order, actor: Actor, envelope: Envelope) -> Outcome:
-        judged = await self._judge.judge(case)
+        judged, verdicts = await asyncio.gather(self._judge.judge(case), self._uses(case))
         if not judged.refusals and judged.cleared is None:
             now = case.number.masked if case.number else ""
             return AlreadySo(case.target, case.slot, now, case.action, case.enable)
@@ -164,10 +168,17 @@ class Requests:
             )
             if not isinstance(done, Lost):
                 self._parts.metrics.count("changes", "previewed")
-                return await outcome_of(self._parts, done.changes[0], actor.oid)
+                shown = await outcome_of(self._parts, done.changes[0], actor.oid)
+                return replace(shown, verdicts=verdicts) if isinstance(shown, Preview) else shown
             if done.because is LostBecause.RECEIVED_BEFORE and done.current is not None:
                 return await outcome_of(self._parts, done.current, actor.oid)
         return Refused((reasons.INTERNAL.refuse(reference=envelope.correlation_id),))
+
+    async def _uses(self, case: Case) -> tuple[Verdict, ...]:
+        """What a new number will be good for; nothing is asked where no number comes."""
+        if case.number is None:
+            return ()
+        return await self._checking.verdicts(case.target, case.slot, case.number)
 
     async def _slot_taken(self, case: Case) -> tuple[Refusal, ...]:
         open_changes = await self._parts.store.open_for(case.target.oid)

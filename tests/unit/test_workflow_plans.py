@@ -260,3 +260,13 @@ class TestSmsSignIn:
         h.directory.other_methods[ALICE] = ()
         change = await approved(h, c.SmsSignIn(ALICE_, False))
         assert "no-password" in change.notes
+
+
+async def test_the_preview_says_what_the_number_is_good_for(h: House) -> None:
+    """The same answers as `check`, for a new number; nothing where no number comes."""
+    shown = await h.desk.handle(set_mobile(), h.envelope(OLIVIA))
+    assert isinstance(shown, o.Preview)
+    assert len({verdict.use for verdict in shown.verdicts}) == 4
+    gone = await h.desk.handle(c.RemovePhone(ALICE_, Slot.MOBILE), h.envelope(OLIVIA))
+    assert isinstance(gone, o.Preview)
+    assert gone.verdicts == ()
