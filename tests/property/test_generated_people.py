@@ -94,7 +94,8 @@ def _read(typed: str, digits: str, slot: Slot) -> str:
     """Reading the number: a number whose every digit was typed, or a refusal; what came of it."""
     got = read_number(typed, slot, RULES)
     if isinstance(got, Refusal):
-        assert not _told(digits, f"{got!r} {dict(got.facts)}"), (typed, got.code)
+        told = " ".join(fact for name, fact in got.facts.items() if name != "example")
+        assert not _told(digits, told), (typed, got.code)
         return "number refused"
     assert isinstance(got, PhoneNumber)
     clear = got.country + got.national + got.extension
