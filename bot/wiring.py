@@ -117,80 +117,149 @@ async def assembled(
     wrap_directory: Callable[[Directory], Directory] = lambda directory: directory,
 ) -> AsyncIterator[Assembled]:
     """Everything built and opened; closed in reverse order. The wraps let a test stand between the parts."""
-    time = clock or SystemClock()
-    counters = Counters()
     async with contextlib.AsyncExitStack() as stack:
-        store = await _store(settings, time, stack)
-        ring = _keyring(settings)
-        session = await stack.enter_async_context(
-            aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=64), cookie_jar=aiohttp.DummyCookieJar()
-            )
-        )
-        tokens = _tokens(settings, settings.identity, time, counters)
-        # One identity for both keeps one cache of tokens.
-        apart = settings.graph_identity != settings.identity
-        graph_tokens = _tokens(settings, settings.graph_identity, time, counters) if apart else tokens
-        graph = _graph(settings, graph_tokens, time, counters, store)
-        stack.push_async_callback(graph.aclose)
-        await graph.resume()
-        rules = _gate_rules(settings)
-        connectors = Connectors(
-            session,
-            lambda: tokens.get(settings.bot_scope),
-            lambda url: service_url_problem(url, rules) is None,
-        )
-        used = wrap_store(store)
+        outside = await _outside(settings, clock or SystemClock(), wrap_store, wrap_directory, stack)
         addresses = Addresses(settings.start_url or "", settings.tenant_id, f"28:{settings.app_id}")
-        messenger = TeamsMessenger(used, connectors, addresses)
-        index = NumberIndex(store, ring.derive_oldest(KEY_PURPOSE), time, counters, graph)
-        stack.push_async_callback(index.settle)
-        directory = IndexedDirectory(wrap_directory(graph), index)
-        desk = Desk(
-            Parts(
-                directory=directory,
-                store=used,
-                messenger=messenger,
-                metrics=counters,
-                clock=time,
-                ids=SystemIds(),
-                policy=policy,
-                keys=WorkflowKeys(ring.derive_all("cards"), ring.derive_oldest("numbers")),
-                tenant_id=settings.tenant_id,
-                index=index,
-                read_only=settings.read_only,
-                cloud=settings.cloud.name,
-            )
+        messenger = TeamsMessenger(outside.store, outside.connectors, addresses)
+        desk = _desk(settings, policy, outside, messenger)
+        jobs = _jobs(policy, outside, desk, messenger, real_clock=clock is None, settings=settings)
+        keys = SigningKeys(
+            settings.metadata_url, outside.session, outside.clock, count=outside.counters.count
         )
-        messenger.attach(desk)
-        worker = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
-        scanning = Scanning(graph, directory, store, index, time, worker, policy.scan_per_minute or 1)
-        jobs = Jobs(
-            desk,
-            used,
-            messenger,
-            time,
-            counters,
-            worker,
-            check_skew=clock is None and settings.database.sqlite_path is None,
-            scan=scanning.step if policy.scan_per_minute else None,
-        )
-        keys = SigningKeys(settings.metadata_url, session, time, count=counters.count)
-        bot = RingfenceBot(desk, used, messenger, addresses, jobs.wake)
+        bot = RingfenceBot(desk, outside.store, messenger, addresses, jobs.wake)
         stack.push_async_callback(bot.settle)
-        gate = Gate(rules, keys, time, count=counters.count)
-        adapter = RingfenceAdapter(gate, connectors, settings.app_id, count=counters.count)
-
-        async def ready() -> dict[str, bool]:
-            await used.ping()
-            return {"store": True, "signing_keys": keys.ready, "worker": jobs.alive}
-
-        async def messages(request: web.Request) -> web.Response:
-            return await adapter.process(request, bot)
-
         await keys.warm()
-        app = build_app(messages, ready, refuse_forwarded=settings.refuse_forwarded)
-        yield Assembled(app, desk, jobs, used, directory, bot, counters, lambda: _check_groups(graph, policy))
+        app = _app(settings, outside, keys, jobs, bot)
+        graph = outside.graph
+        yield Assembled(
+            app,
+            desk,
+            jobs,
+            outside.store,
+            outside.directory,
+            bot,
+            outside.counters,
+            lambda: _check_groups(graph, policy),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Outside:
+    """The adapters of one installation. kept: the store itself; store: as the workflow is given it."""
+
+    clock: Clock
+    counters: Counters
+    ring: KeyRing
+    kept: SqlStore
+    store: Store
+    session: aiohttp.ClientSession
+    connectors: Connectors
+    graph: GraphDirectory
+    index: NumberIndex
+    directory: IndexedDirectory
+
+
+async def _outside(
+    settings: Settings,
+    clock: Clock,
+    wrap_store: Wrap,
+    wrap_directory: Callable[[Directory], Directory],
+    stack: contextlib.AsyncExitStack,
+) -> _Outside:
+    counters, ring = Counters(), _keyring(settings)
+    store = await _store(settings, clock, stack)
+    session = await stack.enter_async_context(
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=64), cookie_jar=aiohttp.DummyCookieJar())
+    )
+    tokens = _tokens(settings, settings.identity, clock, counters)
+    # One identity for both keeps one cache of tokens.
+    apart = settings.graph_identity != settings.identity
+    graph_tokens = _tokens(settings, settings.graph_identity, clock, counters) if apart else tokens
+    graph = _graph(settings, graph_tokens, clock, counters, store)
+    stack.push_async_callback(graph.aclose)
+    await graph.resume()
+    rules = _gate_rules(settings)
+    connectors = Connectors(
+        session,
+        lambda: tokens.get(settings.bot_scope),
+        lambda url: service_url_problem(url, rules) is None,
+    )
+    index = NumberIndex(store, ring.derive_oldest(KEY_PURPOSE), clock, counters, graph)
+    stack.push_async_callback(index.settle)
+    directory = IndexedDirectory(wrap_directory(graph), index)
+    return _Outside(
+        clock, counters, ring, store, wrap_store(store), session, connectors, graph, index, directory
+    )
+
+
+def _desk(settings: Settings, policy: Policy, outside: _Outside, messenger: TeamsMessenger) -> Desk:
+    ring = outside.ring
+    desk = Desk(
+        Parts(
+            directory=outside.directory,
+            store=outside.store,
+            messenger=messenger,
+            metrics=outside.counters,
+            clock=outside.clock,
+            ids=SystemIds(),
+            policy=policy,
+            keys=WorkflowKeys(ring.derive_all("cards"), ring.derive_oldest("numbers")),
+            tenant_id=settings.tenant_id,
+            index=outside.index,
+            read_only=settings.read_only,
+            cloud=settings.cloud.name,
+        )
+    )
+    messenger.attach(desk)
+    return desk
+
+
+def _jobs(
+    policy: Policy,
+    outside: _Outside,
+    desk: Desk,
+    messenger: TeamsMessenger,
+    *,
+    real_clock: bool,
+    settings: Settings,
+) -> Jobs:
+    worker = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+    scanning = Scanning(
+        outside.graph,
+        outside.directory,
+        outside.kept,
+        outside.index,
+        outside.clock,
+        worker,
+        policy.scan_per_minute or 1,
+    )
+    return Jobs(
+        desk,
+        outside.store,
+        messenger,
+        outside.clock,
+        outside.counters,
+        worker,
+        check_skew=real_clock and settings.database.sqlite_path is None,
+        scan=scanning.step if policy.scan_per_minute else None,
+    )
+
+
+def _app(
+    settings: Settings, outside: _Outside, keys: SigningKeys, jobs: Jobs, bot: RingfenceBot
+) -> web.Application:
+    count = outside.counters.count
+    gate = Gate(_gate_rules(settings), keys, outside.clock, count=count)
+    adapter = RingfenceAdapter(gate, outside.connectors, settings.app_id, count=count)
+
+    async def ready() -> dict[str, bool]:
+        await outside.store.ping()
+        return {"store": True, "signing_keys": keys.ready, "worker": jobs.alive}
+
+    async def messages(request: web.Request) -> web.Response:
+        return await adapter.process(request, bot)
+
+    return build_app(messages, ready, refuse_forwarded=settings.refuse_forwarded)
 
 
 async def serve(settings: Settings, policy: Policy) -> None:
