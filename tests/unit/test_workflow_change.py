@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from asking import NEW, approve, ask, events, pending, previewed, refusal, state
 
 from bot.domain import command as c
 from bot.domain import outcome as o
 from bot.domain.change import State
 from bot.domain.phone import Slot
-from bot.domain.reason import Refusal
 from tests.doubles.directory import Fault
 from tests.doubles.house import (
     ADA,
@@ -28,53 +28,11 @@ from tests.doubles.house import (
     house,
 )
 
-NEW = "+1 206 555 0100"
-
 
 @pytest.fixture
 async def h(tmp_path: Path) -> AsyncIterator[House]:
     async with house(tmp_path) as made:
         yield made
-
-
-def ask(who: str = ALICE, number: str | None = NEW, slot: Slot = Slot.MOBILE) -> c.SetPhone:
-    return c.SetPhone(c.Who(c.WhoKind.OID, who), slot, number, "lost phone", "INC1234")
-
-
-async def previewed(h: House, command: c.Command | None = None, by: str = OLIVIA) -> o.Preview:
-    outcome = await h.desk.handle(command or ask(), h.envelope(by))
-    assert isinstance(outcome, o.Preview), outcome
-    return outcome
-
-
-async def pending(h: House, command: c.Command | None = None, by: str = OLIVIA) -> o.AwaitingApproval:
-    shown = await previewed(h, command, by)
-    outcome = await h.desk.handle(c.Submit(shown.view.card), h.envelope(by))
-    assert isinstance(outcome, o.AwaitingApproval), outcome
-    await h.jobs.drain()
-    return outcome
-
-
-async def approve(h: House, sent: o.AwaitingApproval, by: str = MARTA) -> o.Outcome:
-    change = sent.view.change
-    card = h.parts.card_ref(change, by)
-    return await h.desk.handle(c.Approve(c.RequestId(change.id), card), h.envelope(by))
-
-
-async def state(h: House, shown: o.Preview | o.AwaitingApproval) -> State:
-    found = await h.store.change(shown.view.change.id)
-    assert found is not None
-    return found.state
-
-
-async def events(h: House) -> list[str]:
-    records, _ = await h.store.history(ALICE, 100)
-    return [record.event.name for record in reversed(records)]
-
-
-def refusal(outcome: o.Outcome) -> Refusal:
-    assert isinstance(outcome, o.Refused), outcome
-    return outcome.refusals[0]
 
 
 async def test_the_main_job(h: House) -> None:
@@ -388,104 +346,6 @@ async def test_refusals_are_audited_once_a_minute(h: House) -> None:
     await h.desk.handle(ask(), h.envelope(NED))
     report = await h.store.verify_audit()
     assert report.records == 2
-
-
-class TestWhenTheAnswerIsLost:
-    """A write whose reply does not come: found out by reading, sent again once, never twice."""
-
-    async def uncertain(self, h: House, fault: Fault, times: int = 1) -> o.AwaitingApproval:
-        sent = await pending(h)
-        h.directory.fail("write", fault, times=times)
-        await approve(h, sent)
-        await h.jobs.drain()
-        assert await state(h, sent) is State.UNCONFIRMED
-        return sent
-
-    async def later(self, h: House, **delta: float) -> None:
-        h.clock.pass_by(**delta)
-        await h.jobs.drain()
-
-    async def test_it_had_landed(self, h: House) -> None:
-        """The first reading shows the new value: applied, one effect."""
-        sent = await self.uncertain(h, Fault.UNCERTAIN_AFTER)
-        await self.later(h, seconds=6)
-        assert await state(h, sent) is State.APPLIED
-        assert len(h.directory.effects) == 1
-
-    async def test_it_had_not_landed(self, h: House) -> None:
-        """Three readings over 65 s show the earlier value: sent once more, audited as attempt 2."""
-        sent = await self.uncertain(h, Fault.UNCERTAIN_BEFORE)
-        for seconds in (6, 15, 43):
-            await self.later(h, seconds=seconds)
-            assert h.directory.effects == []
-        await self.later(h, seconds=2)
-        assert len(h.directory.effects) == 1
-        assert await state(h, sent) is State.APPLIED
-        records, _ = await h.store.history(ALICE, 50)
-        attempts = [r.event.facts["attempt"] for r in records if r.event.name.endswith(":attempted")]
-        assert attempts == ["2", "1"]
-
-    async def test_never_a_third_time(self, h: House) -> None:
-        """Both sends lost without effect: after more than an hour of reading it has failed, honestly."""
-        sent = await self.uncertain(h, Fault.UNCERTAIN_BEFORE, times=5)
-        for _ in range(40):
-            await self.later(h, seconds=20)
-        await self.later(h, minutes=70)
-        await self.later(h, minutes=70)
-        assert h.directory.calls.count("write") == 2
-        assert await state(h, sent) is State.FAILED
-        assert h.directory.effects == []
-
-    async def test_somebody_else_wrote_in_between(self, h: House) -> None:
-        """A third value is a conflict for a human; it is never overwritten."""
-        sent = await self.uncertain(h, Fault.UNCERTAIN_BEFORE)
-        h.directory.set_phone(ALICE, Slot.MOBILE, HELD.__class__("1", "2065550199"))
-        await self.later(h, seconds=6)
-        assert await state(h, sent) is State.CONFLICT
-        assert h.directory.effects == []
-
-    async def test_stale_reads_do_not_cause_a_second_write(self, h: House) -> None:
-        """The directory said yes but still shows the old value: waited for, never sent again."""
-        h.directory.stale_reads(4)
-        sent = await pending(h)
-        await approve(h, sent)
-        await h.jobs.drain()
-        assert await state(h, sent) is State.UNCONFIRMED
-        for _ in range(12):
-            await self.later(h, seconds=30)
-        assert h.directory.calls.count("write") == 1
-        assert await state(h, sent) is State.APPLIED
-
-    async def test_a_throttled_write_waits_and_is_done_once(self, h: House) -> None:
-        """Provably not sent: back to approved, tried again later."""
-        sent = await pending(h)
-        h.directory.fail("write", Fault.UNAVAILABLE)
-        await approve(h, sent)
-        await h.jobs.drain()
-        assert await state(h, sent) is State.APPROVED
-        await self.later(h, seconds=16)
-        assert await state(h, sent) is State.APPLIED
-        assert len(h.directory.effects) == 1
-
-    async def test_refused_by_the_directory(self, h: House) -> None:
-        """A no is a no: failed, with the reason and Graph's request id."""
-        sent = await pending(h)
-        h.directory.fail("write", Fault.REFUSED)
-        await approve(h, sent)
-        await h.jobs.drain()
-        assert await state(h, sent) is State.FAILED
-        assert h.directory.effects == []
-
-    async def test_saved_although_refused(self, h: House) -> None:
-        """409 phoneNumberNotUnique with the number saved: applied, with the second verdict as a note."""
-        h.directory.sign_in_numbers.append(HELD.__class__("1", "2065550100"))
-        sent = await pending(h)
-        await approve(h, sent)
-        await h.jobs.drain()
-        change = await h.store.change(sent.view.change.id)
-        assert change is not None
-        assert change.state is State.APPLIED
-        assert "sms-not-unique" in change.notes
 
 
 async def test_a_number_in_the_reason_is_not_kept(h: House) -> None:
