@@ -91,8 +91,8 @@ class Default(StrEnum):
         return _STRENGTH.get(self)
 
     def weaker_than(self, other: Default) -> bool | None:
-        """True, False, or None when one of them is unknown and they differ."""
-        if self is other:
+        """True, False, or None when one of them is unknown and they differ. Nothing is weaker than none."""
+        if self is other or other is Default.NONE:
             return False
         mine, others = self.strength, other.strength
         return None if mine is None or others is None else mine < others

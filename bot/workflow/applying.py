@@ -101,6 +101,11 @@ class Applying:
             if going_on is None:
                 return
             stored = running = going_on
+        failed = next((op for op in running.operations if _is_half_way(op)), None)
+        if failed is not None:
+            done = ended(running, State.FAILED, self._parts, running.ending)
+            await self._progress.end(stored, done, "failed", failed, why=running.ending)
+            return
         finished = ended(running, State.APPLIED, self._parts, None)
         await self._progress.end(stored, finished, "applied", running.operations[0])
 
@@ -109,7 +114,7 @@ class Applying:
         seen = await self._effects.look(change.target.oid, operation)
         if seen.reading is Reading.EARLIER:
             return change
-        unchecked = seen.reading is Reading.SILENT
+        unchecked = seen.reading is Reading.SILENT and NOTE_GUARD_UNCHECKED not in change.notes
         notes = (*change.notes, NOTE_GUARD_UNCHECKED) if unchecked else change.notes
         return replace(change.having(replace(operation, state=OpState.SKIPPED)), notes=notes)
 
@@ -167,7 +172,10 @@ class Applying:
         return await self._failed(change, failed, error.refusal)
 
     async def _failed(self, change: Change, failed: Operation, why: Refusal) -> Change | None:
-        """A guard that failed is told; a later operation that failed leaves a half-way state, said so."""
+        """A guard that failed is told; a later operation that failed leaves a half-way state, said so.
+
+        What the earlier operations made necessary is guarded all the same; only then the change ends.
+        """
         if failed.kind.conditional:
             noted = replace(change.having(failed), notes=(*change.notes, NOTE_GUARD_FAILED))
             after = replace(noted, state=State.APPLYING)
@@ -176,6 +184,9 @@ class Applying:
             why = reasons.HALF_DONE.refuse(
                 name=change.target.name, why=why.reason.title, who=change.target.upn
             )
+            after = replace(change.having(failed), state=State.APPLYING, ending=why)
+            if after.current is not None:
+                return await self._progress.step(change, after, "half-done", result_facts(failed))
         done = ended(change.having(failed), State.FAILED, self._parts, why)
         await self._progress.end(change, done, "failed", failed, why=why)
         return None
@@ -232,7 +243,9 @@ class Applying:
         if operation is None or operation.state is OpState.PLANNED:
             if operation is not None and self._parts.now() > (change.decided_at or change.created_at) + STUCK:
                 why = reasons.NOT_KEPT.refuse(request_id=operation.graph_request_id or "unknown")
-                await self._failed(change, replace(operation, state=OpState.FAILED), why)
+                going_on = await self._failed(change, replace(operation, state=OpState.FAILED), why)
+                if going_on is not None:
+                    await self._run(going_on, numbers)
                 return
             await self._run(change, numbers)
             return
@@ -256,12 +269,26 @@ class Applying:
         elif seen.reading is Reading.OTHER:
             why = reasons.THIRD_VALUE.refuse(slot=operation.slot.word, now=seen.now)
             failed = replace(operation, state=OpState.FAILED)
-            done = ended(change.having(failed), State.CONFLICT, self._parts, why)
+            guarded = any(op.kind.conditional for op in change.operations)
+            told = (*change.notes, NOTE_GUARD_UNCHECKED) if guarded else change.notes
+            noted = replace(change.having(failed), notes=tuple(dict.fromkeys(told)))
+            done = ended(noted, State.CONFLICT, self._parts, why)
             await self._progress.end(change, done, "conflict", failed, why=why)
         elif seen.reading is Reading.SILENT:
-            await self._progress.later(change, self._parts.now() + RETRY)
+            await self._silent(change, operation)
         else:
             await self._still_the_earlier(change, replace(operation, reads=operation.reads + 1))
+
+    async def _silent(self, change: Change, operation: Operation) -> None:
+        """A number is asked for until it is known; a guard does not hold the slot for ever."""
+        now = self._parts.now()
+        if not operation.kind.conditional or now < (operation.sent_at or now) + STUCK:
+            await self._progress.later(change, now + RETRY)
+            return
+        why = reasons.NOT_KEPT.refuse(request_id=operation.graph_request_id or "unknown")
+        going_on = await self._failed(change, replace(operation, state=OpState.FAILED), why)
+        if going_on is not None:
+            await self._run(going_on, await self._parts.store.numbers(change.id))
 
     async def _still_the_earlier(self, change: Change, operation: Operation) -> None:
         refused = NOTE_NOT_UNIQUE in change.notes
@@ -281,6 +308,10 @@ class Applying:
             going_on = await self._failed(change, replace(operation, state=OpState.FAILED), why)
             if going_on is not None:
                 await self._run(going_on, numbers)
+
+
+def _is_half_way(operation: Operation) -> bool:
+    return operation.state is OpState.FAILED and not operation.kind.conditional
 
 
 _SAID_OF_GUARDS = {

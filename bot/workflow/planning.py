@@ -169,7 +169,7 @@ def _against_removing(case: Case, facts: Facts) -> list[Refusal]:
     if case.slot is Slot.MOBILE and facts.phones.get(Slot.ALTERNATE) is not None:
         return [reasons.ALTERNATE_STILL_THERE.refuse(who=who)]
     others = [m for m in facts.sign_in.methods if m is not Method.PASSWORD]
-    if facts.sign_in.default in _DEFAULTS_OF[case.slot] and len(others) > 1:
+    if facts.sign_in.default in _DEFAULTS_OF[case.slot] and len(others) + facts.sign_in.unknown_methods > 1:
         return [reasons.DEFAULT_METHOD.refuse(slot=case.slot.word, name=name)]
     return []
 
@@ -190,11 +190,11 @@ def _guard_default(case: Case, facts: Facts, operations: list[Operation]) -> lis
     if case.action is Action.SMS:
         return []
     sign_in = facts.sign_in
-    if not sign_in.readable or sign_in.default is None:
+    if not sign_in.readable or sign_in.default in (None, Default.UNKNOWN):
         return [NOTE_DEFAULT_UNREADABLE]
     kept = sign_in.default
     gone = case.action is Action.REMOVE and kept in _DEFAULTS_OF[case.slot]
-    if gone or kept in (Default.NONE, Default.UNKNOWN):
+    if gone or kept is Default.NONE:
         return []
     n = len(operations) + 1
     operations.append(Operation(n, OpKind.KEEP_DEFAULT, case.slot, "", kept.words, "", DEFAULT + kept.value))

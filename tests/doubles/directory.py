@@ -14,7 +14,7 @@ from enum import StrEnum
 from bot.domain import reasons
 from bot.domain.change import Operation, OpKind
 from bot.domain.command import Who, WhoKind
-from bot.domain.methods import SmsState
+from bot.domain.methods import Method, SmsState
 from bot.domain.numbers import PeoplePage
 from bot.domain.people import Person, Phones, Protection, ProtectionRules, object_id
 from bot.domain.phone import PhoneNumber, Slot
@@ -328,6 +328,8 @@ class FakeDirectory(SigningIn):
             self._stale[oid] = (earlier, self._stale_reads)
             if number is not None:
                 self.phone_was_set(oid, op.slot, number, clash=clash)
+            else:
+                self.phone_was_removed(oid, op.slot)
         if clash:
             refusal = reasons.DIRECTORY_NOT_UNIQUE.refuse(request_id=call_id)
             raise DirectoryRefused(refusal, call_id, saved_anyway=True)
@@ -350,7 +352,9 @@ class FakeDirectory(SigningIn):
             raise DirectoryRefused(rule, call_id)
         if op.kind is OpKind.REMOVE and op.slot not in have:
             raise DirectoryUncertain("the method to remove is not there", call_id)
-        if op.kind is OpKind.REMOVE and self.defaults.get(oid) is op.slot and len(have) > 1:
+        default = self.defaults.get(oid) is op.slot or self.is_default(oid, op.slot)
+        others = len(have) > 1 or set(self.other_methods.get(oid, ())) - {Method.PASSWORD}
+        if op.kind is OpKind.REMOVE and default and others:
             raise DirectoryRefused(
                 reasons.DIRECTORY_DEFAULT.refuse(code="badRequest", request_id=call_id), call_id
             )

@@ -30,6 +30,11 @@ from bot.domain.phone import PhoneNumber, Slot
 from bot.ports import DirectoryRefused, Receipt
 
 EVERYBODY = (PolicyTarget(ALL_USERS),)
+_SERVES = {
+    Slot.MOBILE: (Default.SMS, Default.VOICE_MOBILE),
+    Slot.ALTERNATE: (Default.VOICE_ALTERNATE,),
+    Slot.OFFICE: (Default.VOICE_OFFICE,),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +170,16 @@ class SigningIn(ABC):
             self.sms[oid] = SmsState.NOT_UNIQUE if clash else SmsState.READY
         if self.moves_default is not None:
             self.preferred[oid] = self.moves_default
+
+    def is_default(self, oid: str, slot: Slot) -> bool:
+        return self.preferred.get(oid) in _SERVES[slot]
+
+    def phone_was_removed(self, oid: str, slot: Slot) -> None:
+        """Without its phone neither the default nor the sign-in name can stay."""
+        if self.is_default(oid, slot):
+            self.preferred[oid] = Default.NONE
+        if slot is Slot.MOBILE:
+            self.sms.pop(oid, None)
 
     def _done(self, deed: Deed, lost: bool) -> Receipt:
         self.deeds.append(deed)

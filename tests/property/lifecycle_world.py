@@ -71,7 +71,7 @@ def reachable(was: State) -> frozenset[State]:
 
 
 @cache
-def _template() -> Path:
+def migrated_file() -> Path:
     """A migrated file without rows, made once and copied for each example."""
     file = Path(tempfile.mkdtemp(prefix="ringfence-lifecycle-")) / "template.db"
     prepare_file(file)
@@ -102,7 +102,7 @@ class World:
     def __init__(self) -> None:
         shm = Path("/dev/shm")  # noqa: S108 - memory, so that a full synchronous write costs nothing
         self.folder = Path(tempfile.mkdtemp(prefix="ringfence-", dir=shm if shm.is_dir() else None))
-        shutil.copy(_template(), self.folder / "ringfence.db")
+        shutil.copy(migrated_file(), self.folder / "ringfence.db")
         self.loop = asyncio.new_event_loop()
         self.clock, self.ids, self.messenger = HandClock(), CountedIds(), NotingMessenger()
         self.outside = directory()
