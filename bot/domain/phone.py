@@ -173,9 +173,11 @@ def read_number(text: str, slot: Slot, rules: NumberRules) -> PhoneNumber | Refu
         return reasons.NUMBER_NOT_VALID.refuse(slot=slot.word, example=EXAMPLES[slot])
     if not phonenumbers.is_valid_number(parsed):
         return reasons.NUMBER_NOT_VALID.refuse(slot=slot.word, example=EXAMPLES[slot])
-    number = PhoneNumber(
-        str(parsed.country_code), phonenumbers.national_significant_number(parsed), extension
-    )
+    national = phonenumbers.national_significant_number(parsed)
+    if not re.sub(r"[^0-9]", "", main).endswith(national):
+        # Some plans complete a local number (Norfolk Island, a 3 in front): a digit that nobody typed.
+        return reasons.NUMBER_NOT_VALID.refuse(slot=slot.word, example=EXAMPLES[slot])
+    number = PhoneNumber(str(parsed.country_code), national, extension)
     return _rule_refusal(parsed, slot, rules) or number
 
 
