@@ -123,11 +123,10 @@ async def play_all(stage: Stage, rows: Sequence[Row]) -> list[str]:
 async def play(stage: Stage, n: int, row: Row) -> str:
     """How the row went, in words; "" when it went as it should."""
     said, final = await _asked(stage, n, row)
-    effects = (await stage.control("GET", f"journal?who={_alias(n)}"))["effects"]
-    ends, writes = final, "; ".join(_effect(n, each) for each in effects)
+    writes = await effects_of(stage, n)
     wrong = []
-    if ends != row.ends:
-        wrong.append(f"ended {ends!r}, not {row.ends!r}")
+    if final != row.ends:
+        wrong.append(f"ended {final!r}, not {row.ends!r}")
     if writes != row.writes:
         wrong.append(f"wrote {writes!r}, not {row.writes!r}")
     wrong += [f"did not say {words!r}" for words in row.says if words not in said]
@@ -137,23 +136,52 @@ async def play(stage: Stage, n: int, row: Row) -> str:
 async def _asked(stage: Stage, n: int, row: Row) -> tuple[str, str]:
     """Everything that was said, and how it ended."""
     by = _alias(n) if row.by == "self" else row.by
-    kind, _, rest = row.typed.partition(" ")
-    slot, _, number = rest.partition(" ")
-    facts = {"upn": f"{_alias(n)}@{DOMAIN}", "slot": _SLOT_WORDS.get(slot, ""), "number": _number(n, number)}
-    said = await stage.ask(by, _WORDS[kind].format(**facts))
-    if kind in ("show", "show-me", "check"):
-        return said, _code(said) or "/".join(_ANSWERS.findall(said)) or "shown"
+    said = await stage.ask(by, _typed(n, row))
+    if row.typed.split()[0] in ("show", "show-me", "check"):
+        return said, code_of(said) or "/".join(_ANSWERS.findall(said)) or "shown"
     if "Preview: nothing is sent yet" not in said:
-        return said, "already" if "Nothing to do" in said else _code(said)
+        return said, "already" if "Nothing to do" in said else code_of(said)
     request = stage.printed_id(await stage.newest(by))
-    await stage.say(by, f"submit {request}")
-    await stage.settle()
-    await stage.say(row.decides, f"approve {request}")
-    await stage.settle()
+    await approved(stage, request, by, row.decides)
     for _ in range(row.minutes):
         await stage.later(minutes=1)
     final = await stage.ask(by, f"status {request}")
     return f"{said} ||| {final}", _ending(final)
+
+
+async def approved(stage: Stage, request: str, by: str, decides: str) -> None:
+    """Submitted, approved, and everything done that is due."""
+    await stage.say(by, f"submit {request}")
+    await stage.settle()
+    await stage.say(decides, f"approve {request}")
+    await stage.settle()
+
+
+async def request_for(stage: Stage, n: int, row: Row) -> str:
+    """The row's change, approved; its printed id."""
+    said = await stage.ask("olivia", _typed(n, row))
+    assert "Preview: nothing is sent yet" in said, (row.case, said)
+    request = stage.printed_id(await stage.newest("olivia"))
+    await approved(stage, request, "olivia", "marta")
+    return request
+
+
+async def ends_of(stage: Stage, n: int, request: str) -> tuple[str, str, str]:
+    """How the change stands, the row's effects, and the words."""
+    final = await stage.ask("olivia", f"status {request}")
+    return _ending(final), await effects_of(stage, n), final
+
+
+async def effects_of(stage: Stage, n: int) -> str:
+    effects = (await stage.control("GET", f"journal?who={_alias(n)}"))["effects"]
+    return "; ".join(_effect(n, each) for each in effects)
+
+
+def _typed(n: int, row: Row) -> str:
+    kind, _, rest = row.typed.partition(" ")
+    slot, _, number = rest.partition(" ")
+    facts = {"upn": f"{_alias(n)}@{DOMAIN}", "slot": _SLOT_WORDS.get(slot, ""), "number": _number(n, number)}
+    return _WORDS[kind].format(**facts)
 
 
 def _number(n: int, typed: str) -> str:
@@ -164,10 +192,10 @@ def _number(n: int, typed: str) -> str:
 
 def _ending(text: str) -> str:
     state = next((word for title, word in _ENDS.items() if text.startswith(title)), "open")
-    return " ".join(filter(None, (state, _code(text))))
+    return " ".join(filter(None, (state, code_of(text))))
 
 
-def _code(text: str) -> str:
+def code_of(text: str) -> str:
     return " ".join(_CODE.findall(text))
 
 
