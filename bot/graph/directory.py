@@ -204,7 +204,7 @@ class GraphDirectory:
         path = f"/users/{oid}/authentication/phoneMethods/{METHOD_IDS[Slot.MOBILE]}/{action}"
         reply = await self._client.write("POST", path, None, call_id)
         error = read_error(reply.status, reply.body, reply.request_id)
-        # Without a code the path is wrong, and the directory's own code means the person: the table knows both.
+        # Without a code the path is wrong; the directory's own code means the person. The table knows both.
         if reply.status == 404 and error.code.lower() not in ("", "request_resourcenotfound"):
             facts = {"status": "404", "code": error.code, "request_id": error.request_id or "(none given)"}
             raise DirectoryRefused(finer.METHOD_GONE.refuse(who=oid, **facts), error.request_id)
