@@ -216,6 +216,10 @@ class Jobs:
         return await self._store.claim_messages(self._worker, self._clock.now(), LEASE, limit)
 
     async def _deliver(self, message: Message) -> None:
+        if message.attempts > TRIES:
+            # Only what broke every time comes here: what is put off ends below.
+            await self._give_up(message, "the message could not be made")
+            return
         outcome = await self._messenger.deliver(message)
         self._metrics.count("messages", outcome.result.value)
         if outcome.result is Delivery.DONE:
@@ -228,8 +232,11 @@ class Jobs:
             await self._give_up(message, outcome.why)
 
     async def _give_up(self, message: Message, why: str) -> None:
-        """Undeliverable: an approver counts as missing; everybody else stays shown as not told."""
-        await self._store.message_dead(message.key, why)
+        """Undeliverable: an approver counts as missing; everybody else stays shown as not told.
+
+        The message ends last: should the fallback not be found now, it comes again with its lease.
+        """
         if message.kind is MessageKind.ASK:
             await self._desk.deciding.unreachable(message.change_id, message.to_oid, why)
-            self.wake()
+        await self._store.message_dead(message.key, why)
+        self.wake()

@@ -279,7 +279,7 @@ async def serve(settings: Settings, policy: Policy) -> None:
 def _why_not(error: Exception) -> Problem:
     if isinstance(error, WeakGroups):
         return Problem(
-            "policy [roles]",
+            "policy [roles] and group: approvers",
             f"these groups are neither role-assignable nor in a restricted unit, so whoever manages groups "
             f"could make themselves an approver: {error}",
             "Use role-assignable groups, or set accept_weak_groups = true; cards then say so.",
@@ -398,12 +398,12 @@ def _gate_rules(settings: Settings) -> GateRules:
     )
 
 
-async def _check_groups(graph: GraphDirectory, policy: Policy) -> None:
-    """Start is refused when role groups are weakly protected and the policy has not accepted that."""
+async def _check_groups(graph: Directory, policy: Policy) -> None:
+    """Start is refused when groups that give power are weak and the policy has not accepted that."""
     if policy.accept_weak_groups:
         return
     try:
-        weak = await graph.weak_groups(policy.all_groups())
+        weak = await graph.weak_groups(policy.trusted_groups())
     except DirectoryUnavailable as error:
         log.error("the role groups could not be checked", extra={"why": error.what})
         raise

@@ -97,6 +97,12 @@ class Policy:
         """Every group that gives a role."""
         return frozenset().union(*self.roles.values()) if self.roles else frozenset()
 
+    def trusted_groups(self) -> frozenset[str]:
+        """Every group whose members may do or decide something: those of roles, and approvers by group."""
+        steps = [step for rule in self.rules for step in rule.steps]
+        tokens = [token for step in steps for token in (*step.approvers, *step.fallback)]
+        return self.all_groups().union(*(self.groups_of(token) for token in tokens))
+
     def roles_from(self, groups: frozenset[str]) -> frozenset[Role]:
         """The roles that membership of these groups gives."""
         return frozenset(role for role, ids in self.roles.items() if ids & groups)

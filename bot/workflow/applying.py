@@ -7,7 +7,7 @@ intent of each operation is on disk before its call.
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from bot.domain import reasons
 from bot.domain.change import Change, Operation, OpKind, OpState, State
@@ -76,28 +76,47 @@ class Applying:
         elif why:
             await self._run(change, numbers)
 
-    async def _may_write(self, change: Change, numbers: Numbers) -> Refusal | bool:
-        """True to go on, a refusal to stop, False when it was put off."""
+    async def _stopped(self, change: Change, operation: Operation, why: Refusal | bool) -> Change | None:
+        """What an operation that must not be written leaves to do; None when it was put off, or all ends."""
+        if isinstance(why, Refusal):
+            return await self._failed(change, replace(operation, state=OpState.FAILED), why)
+        return None
+
+    async def _may_write(
+        self, change: Change, numbers: Numbers, operation: Operation | None = None
+    ) -> Refusal | bool:
+        """True to go on, a refusal to stop, False when it was put off. operation: if it is not the first."""
         now = self._parts.now()
         if self._parts.read_only:
             await self._progress.later(change, now + PAUSED)
             return False
         try:
-            why = await self._rechecks.against(change, numbers)
+            guard = operation is not None and operation.kind.conditional
+            why = await (
+                self._rechecks.against_guard(change) if guard else self._rechecks.against(change, numbers)
+            )
         except DirectoryUnavailable as error:
             await self._progress.later(change, now + (error.retry_after or RETRY))
             return False
         return True if why is None else why
 
-    async def _run(self, stored: Change, numbers: Numbers) -> None:
-        """The rest of the plan, operation by operation; each result is stored before the next begins."""
+    async def _run(self, stored: Change, numbers: Numbers, *, interrupted: bool = False) -> None:
+        """The rest of the plan, operation by operation; each result is stored before the next begins.
+
+        interrupted: time has passed since the last check, so there is another before the next write.
+        """
         running = stored
         while (operation := running.current) is not None:
             if operation.kind.conditional:
                 running = await self._guard(running, operation)
                 if running.current is not operation:
                     continue
-            going_on = await self._attempt(stored, running, operation, numbers)
+            why = await self._may_write(stored, numbers, operation) if interrupted else True
+            if why is True:
+                interrupted = False
+                going_on = await self._attempt(stored, running, operation, numbers)
+            else:
+                going_on = await self._stopped(stored, operation, why)
             if going_on is None:
                 return
             stored = running = going_on
@@ -241,13 +260,13 @@ class Applying:
         operation = change.current
         numbers = await self._parts.store.numbers(change.id)
         if operation is None or operation.state is OpState.PLANNED:
-            if operation is not None and self._parts.now() > (change.decided_at or change.created_at) + STUCK:
+            if operation is not None and self._parts.now() > _last_sent(change) + STUCK:
                 why = reasons.NOT_KEPT.refuse(request_id=operation.graph_request_id or "unknown")
                 going_on = await self._failed(change, replace(operation, state=OpState.FAILED), why)
                 if going_on is not None:
-                    await self._run(going_on, numbers)
+                    await self._run(going_on, numbers, interrupted=True)
                 return
-            await self._run(change, numbers)
+            await self._run(change, numbers, interrupted=True)
             return
         unsure = change.having(replace(operation, acked=False))
         after = replace(unsure, state=State.UNCONFIRMED, due_at=self._parts.now())
@@ -265,7 +284,7 @@ class Applying:
         if seen.reading is Reading.NEW:
             going_on = await self._operation_done(change, change, operation)
             if going_on is not None:
-                await self._run(going_on, await self._parts.store.numbers(change.id))
+                await self._run(going_on, await self._parts.store.numbers(change.id), interrupted=True)
         elif seen.reading is Reading.OTHER:
             why = reasons.THIRD_VALUE.refuse(slot=operation.slot.word, now=seen.now)
             failed = replace(operation, state=OpState.FAILED)
@@ -280,15 +299,29 @@ class Applying:
             await self._still_the_earlier(change, replace(operation, reads=operation.reads + 1))
 
     async def _silent(self, change: Change, operation: Operation) -> None:
-        """A number is asked for until it is known; a guard does not hold the slot for ever."""
+        """A number is asked for until it is known, or nobody is there; a guard does not hold the slot."""
         now = self._parts.now()
-        if not operation.kind.conditional or now < (operation.sent_at or now) + STUCK:
+        waited = now >= (operation.sent_at or now) + STUCK
+        if waited and not operation.kind.conditional and await self._is_gone(change):
+            request_id = operation.graph_request_id or "unknown"
+            gone = reasons.DIRECTORY_GONE.refuse(code="404", request_id=request_id)
+            failed = replace(operation, state=OpState.FAILED)
+            done = ended(change.having(failed), State.CONFLICT, self._parts, gone)
+            await self._progress.end(change, done, "conflict", failed, why=gone)
+            return
+        if not operation.kind.conditional or not waited:
             await self._progress.later(change, now + RETRY)
             return
         why = reasons.NOT_KEPT.refuse(request_id=operation.graph_request_id or "unknown")
         going_on = await self._failed(change, replace(operation, state=OpState.FAILED), why)
         if going_on is not None:
-            await self._run(going_on, await self._parts.store.numbers(change.id))
+            await self._run(going_on, await self._parts.store.numbers(change.id), interrupted=True)
+
+    async def _is_gone(self, change: Change) -> bool:
+        try:
+            return await self._parts.directory.person(change.target.oid) is None
+        except DirectoryUnavailable:
+            return False
 
     async def _still_the_earlier(self, change: Change, operation: Operation) -> None:
         refused = NOTE_NOT_UNIQUE in change.notes
@@ -307,7 +340,13 @@ class Applying:
             why = why or said.refuse(request_id=operation.graph_request_id or "unknown")
             going_on = await self._failed(change, replace(operation, state=OpState.FAILED), why)
             if going_on is not None:
-                await self._run(going_on, numbers)
+                await self._run(going_on, numbers, interrupted=True)
+
+
+def _last_sent(change: Change) -> datetime:
+    """When the plan last went forward."""
+    sent = [operation.sent_at for operation in change.operations if operation.sent_at is not None]
+    return max(sent, default=change.decided_at or change.created_at)
 
 
 def _is_half_way(operation: Operation) -> bool:

@@ -138,7 +138,7 @@ class Desk:
             case c.Status() | c.Refresh():
                 return await self._reading.status(change, actor)
             case c.Submit():
-                if card is None and request.tail != change.tail:
+                if card is None and (request.tail != change.tail or change.requester.oid != actor.oid):
                     return await self._reading.status(change, actor)
                 return await self._requests.submit(change, actor, envelope)
             case c.Cancel():

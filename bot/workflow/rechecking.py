@@ -47,6 +47,19 @@ class Rechecks:
         shared, _ = await self._judge.shared(change.target.oid, change.slot, numbers.get(1))
         return shared or await self._facts_against(change, target)
 
+    async def against_guard(self, change: Change) -> Refusal | None:
+        """Why not even a guard may be written. It only keeps what was there, so votes do not count."""
+        target = await self._parts.directory.person(change.target.oid)
+        if target is None:
+            return reasons.PERSON_UNKNOWN.refuse(who=change.target.upn)
+        return _protected(target, await self._facts(target))
+
+    async def _facts(self, target: Person) -> Facts:
+        facts = await self._judge.gather(target)
+        if isinstance(facts, Refusal):
+            raise DirectoryUnavailable(facts.facts.get("what", "the facts about the person"))
+        return facts
+
     async def _void_vote(self, change: Change) -> Refusal | None:
         for vote in change.votes:
             if vote.verdict is not Verdict.APPROVE:
@@ -58,11 +71,10 @@ class Rechecks:
         return None
 
     async def _facts_against(self, change: Change, target: Person) -> Refusal | None:
-        facts = await self._judge.gather(target)
-        if isinstance(facts, Refusal):
-            raise DirectoryUnavailable(facts.facts.get("what", "the facts about the person"))
-        if facts.protection:
-            return reasons.PROTECTED.refuse(name=target.name, facts="; ".join(facts.protection.facts))
+        facts = await self._facts(target)
+        protected = _protected(target, facts)
+        if protected is not None:
+            return protected
         if self._rule_changed(change, target, facts):
             return reasons.RULE_CHANGED.refuse()
         return _order_broken(change, facts.phones) or await self._value_moved(change)
@@ -90,6 +102,12 @@ class Rechecks:
                 before, who = operation.before or "empty", change.target.upn
                 return reasons.DIRECTORY_MOVED.refuse(slot=slot, before=before, now=seen.now, who=who)
         return None
+
+
+def _protected(target: Person, facts: Facts) -> Refusal | None:
+    if not facts.protection:
+        return None
+    return reasons.PROTECTED.refuse(name=target.name, facts="; ".join(facts.protection.facts))
 
 
 def _identity_moved(change: Change, target: Person) -> Refusal | None:

@@ -22,6 +22,7 @@ from bot.domain.outcome import (
 )
 from bot.domain.people import Role
 from bot.domain.phone import Purpose
+from bot.domain.policy import Action
 from bot.domain.reason import Refusal
 from bot.workflow.parts import Parts
 
@@ -42,8 +43,11 @@ def audience_of(change: Change, oid: str) -> Audience:
 
 def may_see(change: Change, oid: str, roles: frozenset[Role], any_roles: frozenset[Role]) -> bool:
     """True for those concerned and for roles that may see any request. Previews are the requester's own."""
-    if change.state is State.PREVIEWED:
-        return oid == change.requester.oid
+    if oid == change.requester.oid:
+        return True
+    if change.submitted_at is None:
+        # Nobody else was ever to hear of it, the person concerned and the approvers neither.
+        return change.state is not State.PREVIEWED and bool(roles & any_roles)
     return audience_of(change, oid) is not Audience.ONLOOKER or bool(roles & any_roles)
 
 
@@ -87,7 +91,8 @@ async def _preview(parts: Parts, change: Change, view: View) -> Preview:
     effects = tuple(Effect(note, (("name", change.target.name),)) for note in change.notes)
     in_full = None
     alive = change.expires_at is not None and parts.now() < change.expires_at
-    if view.may_submit and alive:
+    # Only what the requester typed: a number that a swap takes from the directory stays masked.
+    if view.may_submit and alive and change.action is Action.SET:
         numbers = await parts.store.numbers(change.id)
         if 1 in numbers:
             in_full = numbers[1].reveal(Purpose.READ_BACK)

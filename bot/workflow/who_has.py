@@ -92,7 +92,7 @@ class Asking:
         facts = {
             "number": answer.number,
             "because": hide_numbers(command.reason),
-            "ticket": command.ticket,
+            "ticket": hide_numbers(command.ticket),
             "found": str(len(answer.holders) + answer.unnamed),
             "percent": "" if answer.coverage.percent is None else str(answer.coverage.percent),
             "by": actor.person.name,
