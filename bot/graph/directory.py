@@ -44,6 +44,7 @@ _BIGGEST_PAGE = 999
 _DONE = (200, 201, 204)  # PATCH: 204 by the v1.0 sample, 200 by the beta page
 _POLICY_LASTS = timedelta(seconds=60)
 _BATCHES_IN_FLIGHT = 4
+_SEND_WITHIN = timedelta(seconds=30)  # of the intent
 _SETTLES_IN = timedelta(minutes=1)  # a new account is not everywhere at once
 
 
@@ -176,6 +177,9 @@ class GraphDirectory:
             body = {"phoneNumber": number.reveal(Purpose.SEND), "phoneType": op.slot.value}
             present = any(method.id.lower() == METHOD_IDS[op.slot] for method in await self._methods(oid))
             verb, path = ("PATCH", path) if present else ("POST", path.rpartition("/")[0])
+        if op.sent_at is not None and self._client.now() - op.sent_at > _SEND_WITHIN:
+            # Whoever was stopped while reading may have been given up: others may have written since.
+            raise DirectoryUnavailable("held up before sending")
         reply = await self._client.write(verb, path, body, call_id)
         if verb != "POST" and reply.status == 404:
             raise DirectoryUncertain("the phone method is not there", reply.request_id)

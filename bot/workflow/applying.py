@@ -24,6 +24,7 @@ from bot.workflow.requests import ended, notice
 RETRY = timedelta(seconds=15)
 PAUSED = timedelta(seconds=30)
 STUCK = timedelta(minutes=65)
+SEND_WITHIN = timedelta(seconds=30)
 NOTE_NOT_UNIQUE = "sms-not-unique"
 NOTE_GUARD_FAILED = "guard-failed"
 NOTE_GUARD_UNCHECKED = "guard-unchecked"
@@ -154,6 +155,9 @@ class Applying:
             return None
         call_id = f"{change.correlation_id}-{operation.n}-{attempt}"
         try:
+            if self._parts.now() - now > SEND_WITHIN:
+                # Whoever slept this long may have been given up: others may have written since.
+                raise DirectoryUnavailable("the worker was held up before sending")
             receipt = await self._effects.perform(
                 change.target.oid, sending, numbers.get(operation.n), call_id
             )

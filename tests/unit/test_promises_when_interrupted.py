@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -15,9 +16,10 @@ from bot.domain.methods import Default
 from bot.domain.people import Role, TargetKind
 from bot.domain.phone import PhoneNumber, Slot
 from bot.domain.policy import Action, Rule, Step, Token, TokenKind
-from bot.jobs import TRIES
-from bot.ports import Delivered, Message
+from bot.jobs import LEASE, TRIES
+from bot.ports import Commit, Delivered, Lost, Message, Store, Won
 from bot.wiring import WeakGroups, _check_groups
+from bot.workflow.desk import Desk
 from tests.doubles.directory import Fault, Group
 from tests.doubles.house import (
     ADA,
@@ -27,6 +29,7 @@ from tests.doubles.house import (
     MARTA,
     OLIVIA,
     SAM,
+    HandClock,
     House,
     NotingMessenger,
     directory,
@@ -133,6 +136,23 @@ class TestTheRestOfAPlan:
         await h.jobs.drain()
         assert (await now(h, change)).state is State.APPLIED
         assert len(h.directory.effects) == 2
+
+
+class TestAWorkerThatSlept:
+    async def test_it_does_not_send_what_it_meant_to_send_minutes_ago(self, tmp_path: Path) -> None:
+        """Held up between intent and call for longer than its lease: nothing is sent on the old intent."""
+        async with house(tmp_path, rules=RULES) as h:
+            change = await approved(h, set_mobile())
+            slow = SleepsAfterTheIntent(h.store, h.clock)
+            desk = Desk(replace(h.parts, store=cast(Store, slow)))
+            claimed = await h.store.claim_changes("sleeper", h.clock.now(), LEASE, 1)
+            await desk.applying.work(claimed[0])
+            assert h.directory.effects == []
+            assert (await now(h, change)).state is State.APPROVED
+            h.clock.pass_by(minutes=1)
+            await h.jobs.drain()
+            assert (await now(h, change)).state is State.APPLIED
+            assert len(h.directory.effects) == 1
 
 
 class TestNothingStaysOpenForEver:
@@ -275,3 +295,20 @@ class BreaksFor(NotingMessenger):
             self.tried += 1
             raise RuntimeError("a card that cannot be drawn")
         return await super().deliver(message)
+
+
+class SleepsAfterTheIntent:
+    """A store whose user is stopped for five minutes right after the intent was written."""
+
+    def __init__(self, inside: Store, clock: HandClock) -> None:
+        self._inside = inside
+        self._clock = clock
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inside, name)
+
+    async def commit(self, commit: Commit) -> Won | Lost:
+        done = await self._inside.commit(commit)
+        if any(event.name.endswith(":attempted") for event in commit.events):
+            self._clock.pass_by(minutes=5)
+        return done
