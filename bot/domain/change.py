@@ -239,11 +239,11 @@ class Change:
         return None
 
 
-def content_hash(change: Change, numbers: dict[int, PhoneNumber]) -> str:
-    """`v1:` + sha256 of the canonical form: everything the approver is shown, with the clear new numbers.
+def content_hash(change: Change) -> str:
+    """`v1:` + sha256 of the canonical form: everything the approver is shown.
 
-    numbers: clear new number by operation number; operations that remove have none. Their keyed hashes go in
-    as well: a reader of audit or cards, who knows all the rest, must not find a number by trying them all.
+    Numbers stand in it as their keyed hashes: whoever has the audit, the cards and a copy of the database,
+    but not the key, must not find a number by trying them all.
     """
     canonical = {
         "v": 1,
@@ -260,8 +260,7 @@ def content_hash(change: Change, numbers: dict[int, PhoneNumber]) -> str:
                 "kind": op.kind.value,
                 "slot": op.slot.value,
                 "before": op.before_key,
-                "key": op.after_key,
-                "after": numbers[op.n].reveal(Purpose.COMPARE) if op.n in numbers else op.after_key or None,
+                "after": op.after_key,
             }
             for op in change.operations
         ],

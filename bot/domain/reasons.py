@@ -435,7 +435,7 @@ HALF_DONE = Reason(
 NOT_KEPT = Reason(
     "directory.not-kept",
     "The directory kept the earlier value",
-    "We sent the change, and more than an hour of reading shows the value of before.",
+    "We sent the change, and all our reading since then shows the value of before.",
     "Make a new request; if it fails again tell the operators and quote the Graph request id {request_id}.",
 )
 

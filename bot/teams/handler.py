@@ -177,7 +177,13 @@ class RingfenceBot(TeamsActivityHandler):  # type: ignore[misc]  # the SDK ships
         if not card_id:
             return
         await self._posted(outcome, conversation, card_id, seen=False)
-        task = asyncio.create_task(self._put(conversation, card_id, outcome, reader))
+        change = _change_of(outcome)
+        if change is None:
+            following = self._put(conversation, card_id, outcome, reader)
+        else:
+            # Drawn anew from what is true then: an older drawing must not land on a newer one.
+            following = self._messenger.follow(change)
+        task = asyncio.create_task(following)
         self._late.add(task)
         task.add_done_callback(self._late.discard)
 

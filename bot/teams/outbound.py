@@ -153,6 +153,11 @@ class TeamsMessenger:
             with contextlib.suppress(SendLater):
                 await self._redraw(latest)
 
+    async def follow(self, change: Change) -> None:
+        """Bring the posted cards of a change up to what is true now; what fails is left to the outbox."""
+        with contextlib.suppress(SendError):
+            await self._redraw(change)
+
     async def update(
         self, conversation: Conversation, activity_id: str, outcome: Outcome, reader: Reader
     ) -> None:

@@ -329,7 +329,9 @@ class Applying:
 
     async def _still_the_earlier(self, change: Change, operation: Operation) -> None:
         refused = NOTE_NOT_UNIQUE in change.notes
-        step = next_read(operation, self._parts.now(), refused=refused)
+        now = self._parts.now()
+        until = (change.decided_at or now) + timedelta(minutes=change.execute_minutes)
+        step = next_read(operation, now, refused=refused, in_time=now < until)
         if step.wait_until is not None:
             await self._progress.later(change, step.wait_until, operation)
             return

@@ -31,7 +31,7 @@ class Rechecks:
 
     async def against(self, change: Change, numbers: dict[int, PhoneNumber]) -> Refusal | None:
         """Why the change must not be written now, or None."""
-        if content_hash(change, numbers) != change.content_hash:
+        if content_hash(change) != change.content_hash or not self._are_approved(change, numbers):
             return reasons.HASH_MISMATCH.refuse(id=change.printed_id)
         target = await self._parts.directory.person(change.target.oid)
         if target is None:
@@ -59,6 +59,14 @@ class Rechecks:
         if isinstance(facts, Refusal):
             raise DirectoryUnavailable(facts.facts.get("what", "the facts about the person"))
         return facts
+
+    def _are_approved(self, change: Change, numbers: dict[int, PhoneNumber]) -> bool:
+        """The sealed numbers are those whose keyed hashes were approved."""
+        return all(
+            self._parts.number_key(numbers.get(op.n)) == op.after_key
+            for op in change.operations
+            if op.kind is OpKind.SET
+        )
 
     async def _void_vote(self, change: Change) -> Refusal | None:
         for vote in change.votes:

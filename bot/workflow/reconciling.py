@@ -26,10 +26,11 @@ class NextStep:
     give_up: bool = False
 
 
-def next_read(operation: Operation, now: datetime, *, refused: bool) -> NextStep:
+def next_read(operation: Operation, now: datetime, *, refused: bool, in_time: bool) -> NextStep:
     """What to do after `operation.reads` readings of the earlier value.
 
     refused: the directory had said no (and was known to save anyway): then it is never sent again.
+    in_time: the change may still be started; after that nothing is sent any more, only found out.
     """
     sent = operation.sent_at or now
     repeated = operation.reads >= len(READS)
@@ -38,7 +39,7 @@ def next_read(operation: Operation, now: datetime, *, refused: bool) -> NextStep
         return NextStep(wait_until=due[0] if due else now + FIRST_READ)
     if refused:
         return NextStep(give_up=True)
-    if operation.acked or operation.attempt >= SENDS_AT_MOST:
+    if operation.acked or operation.attempt >= SENDS_AT_MOST or not in_time:
         due = [sent + offset for offset in SETTLE if sent + offset > now]
         return NextStep(wait_until=due[0]) if due else NextStep(give_up=True)
     return NextStep()

@@ -218,7 +218,7 @@ class Requests:
             expires_at=now + PREVIEW_LIFE,
             due_at=now + PREVIEW_LIFE,
         )
-        return replace(change, content_hash=content_hash(change, cleared.plan.numbers))
+        return replace(change, content_hash=content_hash(change))
 
     def _moved_since(self, change: Change, judged: Judgement) -> tuple[Refusal, ...]:
         if judged.cleared is None:

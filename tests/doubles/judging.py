@@ -9,14 +9,18 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from bot.domain.change import Change, Operation, OpState, State, Verdict, content_hash
+from bot.domain.change import Change, Operation, OpState, State, Verdict, content_hash, number_key
 from bot.domain.people import Phones, ProtectionRules
 from bot.domain.phone import PhoneNumber, Slot
 from bot.ports import Clock, Receipt, Store
+from bot.store.keyring import KeyRing
 from tests.doubles.directory import FakeDirectory
 from tests.doubles.house import APPROVERS, AUDITORS, OPERATORS, SECURITY
 
 OURS = frozenset({OPERATORS, APPROVERS, SECURITY, AUDITORS})
+
+# The key of the house of doubles.
+_KEY = KeyRing([("k1", b"k" * 32)]).derive_oldest("numbers")
 
 
 class JudgingDirectory:
@@ -77,8 +81,8 @@ class JudgingDirectory:
         self._check(mine.state is OpState.SENDING, "no intent on disk before the write")
         self._check(mine.attempt == op.attempt, "the intent on disk is of another attempt")
         await self._judge_again(change, op, number)
-        numbers = {} if number is None else {1: number}
-        self._check(content_hash(change, numbers) == change.content_hash, "not what was approved")
+        self._check(content_hash(change) == change.content_hash, "not what was approved")
+        self._check(number_key(_KEY, number) == mine.after_key, "not the number that was approved")
         self._judge_people(change)
         await self._judge_intent(change, op)
         self.writes.append((change.id, op.attempt))

@@ -267,7 +267,7 @@ async def test_the_number_that_is_there_already_is_no_change(stage: Stage) -> No
 async def test_sms_sign_in_never_stays_on_by_itself(
     opened: Callable[..., AbstractAsyncContextManager[Stage]],
 ) -> None:
-    """E11: where policy makes a new mobile a sign-in name, the preview says so and it is switched off again."""
+    """E11: where policy makes a new mobile a sign-in name, the preview says so and it goes off again."""
     async with opened(spec={"rules": {"sms_usable_for_sign_in": True}}) as stage:
         assert "sign-in name" in await stage.ask("olivia", f"set mobile for vera {TO}")
         await stage.click("olivia", "Submit for approval")

@@ -80,17 +80,30 @@ async def reject(home: House, change: Change) -> Outcome:
 
 async def _after(turns: int, racer: Coroutine[Any, Any, Any]) -> None:
     """A head start for the vote, different each time, so that either may be first to the store."""
-    for _ in range(turns * 25):
+    for _ in range(turns * 100):
         await asyncio.sleep(0)
     await racer
 
 
 RACES: dict[str, tuple[Step, frozenset[State]]] = {
     "cancel": (cancel, frozenset({State.CANCELLED, State.APPLIED})),
-    "expiry": (expire, frozenset({State.EXPIRED, State.APPLIED})),
+    # A day between intent and call is a worker that was held up: it sends nothing, and that is found out.
+    "expiry": (expire, frozenset({State.EXPIRED, State.APPLIED, State.FAILED})),
     "re-routing": (reroute, frozenset({State.APPLIED})),
     "rejection": (reject, frozenset({State.REJECTED, State.APPLIED})),
 }
+
+
+async def _settled(home: House, change: Change) -> Change:
+    """What is not certain yet is found out as the seconds pass."""
+    for _ in range(6):
+        after = await home.store.change(change.id)
+        assert after is not None
+        if after.state is not State.UNCONFIRMED:
+            break
+        home.clock.pass_by(seconds=30)
+        await home.jobs.drain()
+    return after
 
 
 @pytest.mark.parametrize("name", RACES)
@@ -104,8 +117,7 @@ async def test_of_two_who_come_at_once_exactly_one_wins(name: str, tmp_path: Pat
             change = await _pending(home, before % 100 + 100)
             await asyncio.gather(approve_and_work(home, change), _after(number % 50, other(home, change)))
             await home.jobs.drain()
-            after = await home.store.change(change.id)
-            assert after is not None
+            after = await _settled(home, change)
             assert after.state in allowed, after.state
             ended[after.state] += 1
             assert len(home.directory.effects) - before == (after.state is State.APPLIED)
@@ -115,7 +127,8 @@ async def test_of_two_who_come_at_once_exactly_one_wins(name: str, tmp_path: Pat
             home.clock.pass_by(minutes=1)
         assert (await home.store.verify_audit()).bad == ()
     assert sum(ended.values()) == TRIES
-    assert set(ended) == allowed, ended
+    # Being held up between intent and call takes a chance; the ways a race can end must all have been seen.
+    assert allowed - {State.FAILED} <= set(ended) <= allowed, ended
 
 
 async def test_the_loser_of_a_race_is_told_who_decided(tmp_path: Path) -> None:
