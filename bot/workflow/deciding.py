@@ -131,26 +131,11 @@ class Deciding:
         me = PersonRef.of(actor.person)
         vote = Vote(step.n, me, verdict, now, change.content_hash, via, hide_numbers(because.strip())[:500])
         voted = replace(change, votes=(*change.votes, vote))
+        after = self._counted(voted, vote)
         messages: tuple[Message, ...] = (redraw(change),)
         if verdict is Verdict.REJECT:
-            ending = reasons.REJECTED.refuse(
-                id=change.printed_id, name=actor.person.name, because=vote.because
-            )
-            after = ended(voted, State.REJECTED, self._parts, ending, me)
-            messages += (
-                notice(change, "ended", change.requester.oid),
-                notice(change, "ended", change.target.oid),
-            )
-        elif voted.step is None:
-            after = replace(
-                voted,
-                state=State.APPROVED,
-                decided_at=now,
-                expires_at=now + timedelta(minutes=change.execute_minutes),
-                due_at=now,
-            )
-        else:
-            after = voted
+            people = (change.requester, change.target)
+            messages += tuple(notice(change, "ended", person.oid) for person in people)
         name = "approved" if verdict is Verdict.APPROVE else "rejected"
         told = event(
             change,
@@ -168,6 +153,16 @@ class Deciding:
             messages=messages,
             received=envelope.received(change.id),
         )
+
+    def _counted(self, voted: Change, vote: Vote) -> Change:
+        """What a change becomes by one more vote: over, agreed, or still waiting for others."""
+        if vote.verdict is Verdict.REJECT:
+            ending = reasons.REJECTED.refuse(id=voted.printed_id, name=vote.person.name, because=vote.because)
+            return ended(voted, State.REJECTED, self._parts, ending, vote.person)
+        if voted.step is not None:
+            return voted
+        until = vote.at + timedelta(minutes=voted.execute_minutes)
+        return replace(voted, state=State.APPROVED, decided_at=vote.at, expires_at=until, due_at=vote.at)
 
     def _too_late(self, change: Change, actor: Actor) -> Refused:
         if not may_see(change, actor.oid, actor.roles, MAY_SEE_ANY_STATUS):
