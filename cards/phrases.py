@@ -93,6 +93,9 @@ EFFECTS: Final[dict[str, str]] = {
         "It is the only sign-in method of {name} besides the password: they may be locked out."
     ),
     "weaker-than-held": msg("{name} has a stronger method; a phone beside it is a weaker way in."),
+    "system-preferred": msg(
+        "Microsoft Entra asks for the strongest method by itself: this phone does not become the first prompt."
+    ),
     "sms-on": msg("Whoever holds the phone can sign in without a password."),
     "sms-off": msg("The number can no longer be used in the place of the user name."),
     "no-password": msg("{name} has no password: without text messages there may be no way to sign in."),

@@ -29,6 +29,7 @@ NOTE_SWAPS = "swaps"
 NOTE_LAST_PHONE = "last-phone"
 NOTE_LAST_METHOD = "last-method"
 NOTE_WEAKER = "weaker-than-held"
+NOTE_SYSTEM_PREFERRED = "system-preferred"
 NOTE_SMS_SIGN_IN = "sms-sign-in"
 NOTE_SMS_KEPT_OFF = "sms-kept-off"
 NOTE_SMS_ON = "sms-on"
@@ -226,4 +227,6 @@ def _notes_of_setting(case: Case, facts: Facts) -> list[str]:
     notes = [NOTE_ADDS if facts.phones.get(case.slot) is None else NOTE_REPLACES]
     if not facts.phones.by_slot and facts.sign_in.stronger_than_phone:
         notes.append(NOTE_WEAKER)
+    if facts.sign_in.system_preferred and facts.sign_in.stronger_than_phone:
+        notes.append(NOTE_SYSTEM_PREFERRED)
     return notes

@@ -191,6 +191,14 @@ class TestTheDefaultMethod:
         change = await approved(h, set_mobile())
         assert "weaker-than-held" in change.notes
 
+    async def test_the_preview_says_which_method_is_asked_for_first(self, h: House) -> None:
+        """With system-preferred sign-in a phone beside a stronger method changes no prompt."""
+        h.directory.other_methods[ALICE] = (Method.PASSWORD, Method.AUTHENTICATOR)
+        h.directory.system_preferred = True
+        shown = await h.desk.handle(set_mobile(), h.envelope(OLIVIA))
+        assert isinstance(shown, o.Preview)
+        assert "system-preferred" in [effect.key for effect in shown.effects]
+
     async def test_removing_the_last_method_is_warned_about(self, h: House) -> None:
         """Nothing but the password is left afterwards."""
         change = await approved(h, c.RemovePhone(ALICE_, Slot.MOBILE))
