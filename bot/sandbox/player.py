@@ -38,6 +38,7 @@ from .screen import is_copy, of_one_request, person_line, shown, told
 Json = dict[str, Any]
 _PRINTED_ID = re.compile(r"\bR-[0-9A-Z]{6}(?:-[0-9A-F]{4})?\b")
 _HELP = (__doc__ or "").split("\n\n")[2]
+_QUIET_LOOKS = 5
 
 
 class ExpectationFailed(AssertionError):
@@ -229,8 +230,20 @@ class Player:
     async def _restart_bot(self, _: str) -> list[str]:
         if self._restart is None:
             raise ExpectationFailed(self.line_no, "/restart works only where the demo runs the bot", "")
+        await self._quiet()
         await self._restart()
         return ["The bot was killed and is back."]
+
+    async def _quiet(self) -> None:
+        """Nothing new for half a second: a play must end the same each time, wherever the bot is killed.
+
+        Killed between sending a card and remembering it, the bot sends that card again.
+        """
+        still, before = 0, -1
+        while still < _QUIET_LOOKS:
+            now = (await self._get(self._at.acts("step")))["step"]
+            still, before = (still + 1, now) if now == before else (0, now)
+            await asyncio.sleep(0.1)
 
     async def _people(self, _: str) -> list[str]:
         return [person_line(person) for person in await self._everybody()]
