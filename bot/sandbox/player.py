@@ -168,6 +168,8 @@ class Player:
         return await self._act("say", {"text": text, "scope": self._scope})
 
     async def _click(self, wanted: str) -> list[str]:
+        # An answer that takes longer than a turn comes as a card without buttons first.
+        await self._until(lambda: self._offers(wanted or "1"))
         cards = await self._cards()
         if self._card is not None:
             cards = [card for card in cards if card["activity_id"] == self._card]
@@ -181,6 +183,11 @@ class Player:
         fields, self._fields, self._card = self._by_id(chosen), {}, None
         wish = {"activity_id": chosen["activity_id"], "action": number, "inputs": fields, "checks": True}
         return await self._act("click", wish)
+
+    async def _offers(self, button: str) -> bool:
+        cards, key = await self._cards(), _flat(button).casefold()
+        titles = {_flat(action["title"]).casefold() for card in cards for action in card["actions"]}
+        return key in titles or (button.isdecimal() and bool(cards))
 
     def _by_id(self, card: Json) -> dict[str, str]:
         names = {i["id"].casefold(): i["id"] for i in card["inputs"]}
