@@ -177,6 +177,10 @@ class Stage:
         answer = await self.say(who, text, **more)
         assert answer["status"] == 201, answer
         said = [e for e in await self.from_bot(who) if e["reply_to"] == answer["activity_id"]]
+        if said and "still reading the directory" in " ".join(told(said[-1])):
+            # It took longer than a turn may: the answer comes into the same card.
+            await self.parts.bot.settle()
+            said = [e for e in await self.from_bot(who) if e["reply_to"] == answer["activity_id"]]
         return " ".join(told(said[-1]).split()) if said else await self.text(who)
 
     async def card_with(self, who: str, title: str) -> Json:
