@@ -45,15 +45,18 @@ class Crew(Generic[Item]):
         self._work = work
         self._ended = ended
         self._running: set[asyncio.Task[None]] = set()
+        # Claimed but not yet started must not look like nothing to do to whoever waits for the end.
+        self._claiming = asyncio.Lock()
 
     async def round(self) -> int:
         """Claim what fits and start it; how many were started."""
-        free = self._size - len(self._running)
-        items = await self._claim(free) if free > 0 else ()
-        for item in items:
-            task = asyncio.create_task(self._guarded(item))
-            self._running.add(task)
-            task.add_done_callback(self._running.discard)
+        async with self._claiming:
+            free = self._size - len(self._running)
+            items = await self._claim(free) if free > 0 else ()
+            for item in items:
+                task = asyncio.create_task(self._guarded(item))
+                self._running.add(task)
+                task.add_done_callback(self._running.discard)
         return len(items)
 
     async def first_done(self, woken: asyncio.Event, seconds: float) -> None:
