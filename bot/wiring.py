@@ -48,7 +48,7 @@ from bot.teams.activity_rules import GateRules, service_url_problem
 from bot.teams.adapter import RingfenceAdapter
 from bot.teams.connector import Connectors
 from bot.teams.gate import Gate, explain
-from bot.teams.handler import RingfenceBot
+from bot.teams.handler import TURN_SECONDS, RingfenceBot
 from bot.teams.outbound import Addresses, TeamsMessenger
 from bot.teams.signing_keys import SigningKeys
 from bot.telemetry import Counters, configure_logging
@@ -115,6 +115,7 @@ async def assembled(
     clock: Clock | None = None,
     wrap_store: Wrap = lambda store: store,
     wrap_directory: Callable[[Directory], Directory] = lambda directory: directory,
+    turn_seconds: float = TURN_SECONDS,
 ) -> AsyncIterator[Assembled]:
     """Everything built and opened; closed in reverse order. The wraps let a test stand between the parts."""
     async with contextlib.AsyncExitStack() as stack:
@@ -126,7 +127,7 @@ async def assembled(
         keys = SigningKeys(
             settings.metadata_url, outside.session, outside.clock, count=outside.counters.count
         )
-        bot = RingfenceBot(desk, outside.store, messenger, addresses, jobs.wake)
+        bot = RingfenceBot(desk, outside.store, messenger, addresses, jobs.wake, turn_seconds=turn_seconds)
         stack.push_async_callback(bot.settle)
         await keys.warm()
         app = _app(settings, outside, keys, jobs, bot)

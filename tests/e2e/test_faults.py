@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 
 import pytest
 from stage import Stage
+
+from bot.teams.handler import TURN_SECONDS
 
 ALICE = ("alice", "mobile", "+1 2065550100")
 
@@ -21,10 +23,19 @@ async def _approved(stage: Stage) -> str:
     return request
 
 
-async def test_a_slow_directory_is_answered_at_once_and_the_card_follows(stage: Stage) -> None:
+@pytest.fixture
+async def prompt_stage(opened: Callable[..., AbstractAsyncContextManager[Stage]]) -> AsyncIterator[Stage]:
+    """A turn takes as long as in production, and no longer."""
+    async with opened(turn_seconds=TURN_SECONDS) as there:
+        yield there
+
+
+async def test_a_slow_directory_is_answered_at_once_and_the_card_follows(prompt_stage: Stage) -> None:
     """A typed command waits 1.5 s at most; the same message then becomes the preview."""
+    stage = prompt_stage
     await stage.fault(kind="latency", ms=1900, path="phoneMethods", times=1)
-    answer = await stage.say("olivia", "set mobile for alice to +1 206 555 0100 because lost phone")
+    typed = "set mobile for alice to +1 206 555 0100 because lost phone"
+    answer = await stage.say("olivia", typed, at_once=True)
     assert answer["status"] == 201
     assert answer["seconds"] < 1.9
     before = await stage.newest("olivia")
@@ -34,11 +45,12 @@ async def test_a_slow_directory_is_answered_at_once_and_the_card_follows(stage: 
     await stage.ends_with()
 
 
-async def test_a_slow_directory_does_not_make_a_click_fail(stage: Stage) -> None:
+async def test_a_slow_directory_does_not_make_a_click_fail(prompt_stage: Stage) -> None:
     """A button is answered within 1.5 s too, and its card is redrawn when the answer is there."""
+    stage = prompt_stage
     await stage.previewed()
     await stage.fault(kind="latency", ms=1900, path="phoneMethods", times=1)
-    answer = await stage.click("olivia", "Submit for approval")
+    answer = await stage.click("olivia", "Submit for approval", at_once=True)
     assert answer["status"] == 200
     assert answer["seconds"] < 1.9
     await stage.wait_for(lambda: _says(stage, "olivia", "Waiting for approval"))
