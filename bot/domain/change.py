@@ -39,8 +39,8 @@ S = State
 MOVES: dict[State, frozenset[State]] = {
     S.PREVIEWED: frozenset({S.PENDING, S.CANCELLED, S.EXPIRED, S.BLOCKED}),
     S.PENDING: frozenset({S.APPROVED, S.CANCELLED, S.EXPIRED, S.REJECTED, S.BLOCKED}),
-    S.APPROVED: frozenset({S.COOLING, S.APPLYING, S.PENDING, S.CANCELLED, S.EXPIRED, S.BLOCKED}),
-    S.COOLING: frozenset({S.APPLYING, S.PENDING, S.CANCELLED, S.EXPIRED, S.BLOCKED}),
+    S.APPROVED: frozenset({S.COOLING, S.APPLYING, S.PENDING, S.CANCELLED, S.EXPIRED, S.REJECTED, S.BLOCKED}),
+    S.COOLING: frozenset({S.APPLYING, S.PENDING, S.CANCELLED, S.EXPIRED, S.REJECTED, S.BLOCKED}),
     S.APPLYING: frozenset({S.APPLIED, S.FAILED, S.UNCONFIRMED, S.APPROVED, S.BLOCKED}),
     S.UNCONFIRMED: frozenset({S.APPLIED, S.FAILED, S.APPLYING, S.CONFLICT}),
 }
@@ -108,8 +108,11 @@ class Operation:
 
 
 class Asking(StrEnum):
+    """declined: they said that somebody else should decide."""
+
     ASKED = "asked"
     UNREACHABLE = "unreachable"
+    DECLINED = "declined"
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,9 +149,37 @@ class Verdict(StrEnum):
     REJECT = "reject"
 
 
+class How(StrEnum):
+    """How an approver knows that the person concerned wants the change."""
+
+    IN_PERSON = "in-person"
+    KNOWN_NUMBER = "known-number"
+    DID_NOT = "did-not"
+
+
+class NoKind(StrEnum):
+    """What a rejection means beyond the no."""
+
+    NOT_NOW = "not-now"
+    WRONG_PERSON = "wrong-person"
+    LEFT = "left"
+    FRAUD = "fraud"
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """How the caller's identity was proven, as the requester recorded it. evidence: free text, masked."""
+
+    method: str
+    evidence: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """One person's vote on exactly `content_hash`. via: the token that made them an approver."""
+    """One person's vote on exactly `content_hash`. via: the token that made them an approver.
+
+    how: of an approval. kind: of a rejection.
+    """
 
     step: int
     person: PersonRef
@@ -157,6 +188,8 @@ class Vote:
     content_hash: str
     via: str
     because: str = ""
+    how: How | None = None
+    kind: NoKind | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +197,9 @@ class Change:
     """One request. expires_at: deadline of the present state; due_at: when the worker must look at it.
 
     Times are aware UTC. row_version rises by one with each stored move and fences late writers.
+    policy_hash: of the file it was submitted under; judged_hash: of the file it was last judged under.
+    excluded: object ids that never count, beside requester and target. risks: values of `policy.Risk`.
+    review_until: of a break-glass change that nobody has reviewed yet. parent_id: what it undoes or takes on.
     """
 
     id: str
@@ -199,6 +235,19 @@ class Change:
     lease_until: datetime | None = None
     batch_id: str = ""
     parent_id: str = ""
+    cooling_minutes: int = 0
+    remind_minutes: int = 0
+    escalate_minutes: int = 0
+    break_glass: bool = False
+    risks: tuple[str, ...] = ()
+    excluded: tuple[str, ...] = ()
+    proof: Proof | None = None
+    nudges: int = 0
+    asked_at: datetime | None = None
+    reminded_at: datetime | None = None
+    judged_hash: str = ""
+    review_until: datetime | None = None
+    reviewed_by: PersonRef | None = None
 
     @property
     def slot(self) -> Slot:
@@ -265,6 +314,8 @@ def content_hash(change: Change) -> str:
             for op in change.operations
         ],
     }
+    if change.proof is not None:
+        canonical["proof"] = {"method": change.proof.method, "evidence": change.proof.evidence}
     text = json.dumps(canonical, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return "v1:" + hashlib.sha256(text.encode()).hexdigest()
 

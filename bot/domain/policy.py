@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from bot.domain.people import ProtectionRules, Role, TargetKind
-from bot.domain.phone import NumberRules
+from bot.domain.phone import NumberRules, Slot
 
 
 class Action(StrEnum):
-    """What a rule is about. All names are accepted from the start; this version makes set and remove."""
+    """What a rule is about. All names are accepted from the start."""
 
     SET = "set"
     REMOVE = "remove"
@@ -24,17 +24,44 @@ class Action(StrEnum):
     BULK = "bulk"
 
 
+class Risk(StrEnum):
+    """What makes a request riskier than another: said in words on the card, and a key of the rules."""
+
+    VIP = "vip"
+    COUNTRY = "country-change"
+    HOURS = "out-of-hours"
+    SHARED = "number-shared"
+    INDEX = "index-incomplete"
+    SECOND = "second-change"
+    BURST = "operator-burst"
+    FIRST_PHONE = "first-phone-beside-stronger"
+    LAST_METHOD = "last-method"
+    RESET = "recent-reset"
+    TAP = "recent-pass"
+
+
+class Method(StrEnum):
+    """How the caller's identity was proven. The manual ones are recorded as the requester states them."""
+
+    MANAGER_VOUCHES = "manager-vouches"
+    IN_PERSON = "in-person"
+    PUSH = "push"
+    CALL_BACK = "call-back"
+    EXTERNAL = "external"
+
+
 class TokenKind(StrEnum):
     """Where approvers come from."""
 
     MANAGER = "manager-of-target"
+    SECOND_MANAGER = "second-manager-of-target"
     ROLE = "role"
     GROUP = "group"
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """`manager-of-target`, `role:NAME` or `group:ID`. value: role name, group id, or ""."""
+    """`manager-of-target`, `second-manager-of-target`, `role:NAME` or `group:ID`. value: name, id or ""."""
 
     kind: TokenKind
     value: str = ""
@@ -45,16 +72,24 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of a rule: any `need` of the approvers; the fallback is added when a primary is not there."""
+    """One step of a rule: any `need` of the approvers; the fallback is added when a primary is not there.
+
+    need: None = everybody who could be asked.
+    """
 
     approvers: tuple[Token, ...]
-    need: int = 1
+    need: int | None = 1
     fallback: tuple[Token, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One `[[approval]]` table. Times in minutes: to approve from submit, to start from the last vote."""
+    """One `[[approval]]` table; of requesters, slots and risks an empty set means any.
+
+    Times in minutes: to approve from submit; cooling from the last vote; to start from the end of cooling;
+    reminder and escalation from the time a step is asked, 0 = none. refuse: what it fits is refused.
+    break_glass: nobody is waited for; security is alarmed at once and reviews it within a day.
+    """
 
     name: str
     actions: frozenset[Action]
@@ -62,6 +97,73 @@ class Rule:
     steps: tuple[Step, ...]
     expire_minutes: int = 1440
     execute_minutes: int = 240
+    requesters: frozenset[Role] = frozenset()
+    slots: frozenset[Slot] = frozenset()
+    risks: frozenset[Risk] = frozenset()
+    cooling_minutes: int = 0
+    remind_minutes: int = 0
+    escalate_minutes: int = 0
+    refuse: bool = False
+    break_glass: bool = False
+
+    def fits(
+        self,
+        action: Action,
+        target: TargetKind,
+        slots: frozenset[Slot],
+        requester: frozenset[Role],
+        risks: frozenset[Risk],
+    ) -> bool:
+        """True when every key that is given in the file holds. slots: all that the request touches."""
+        return (
+            action in self.actions
+            and target in self.targets
+            and (not self.slots or bool(self.slots & slots))
+            and (not self.requesters or bool(self.requesters & requester))
+            and (not self.risks or bool(self.risks & risks))
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The `[limits]` table; 0 = no limit. Changes are counted at submit, writes when they are sent."""
+
+    changes_per_operator_per_hour: int = 30
+    changes_per_target_per_day: int = 2
+    writes_per_hour: int = 200
+    open_per_requester: int = 10
+    open_per_approver: int = 10
+
+
+@dataclass(frozen=True, slots=True)
+class RiskTerms:
+    """The `[risk]` table: from when on something counts as a signal.
+
+    opens / closes: minutes of the day in `timezone` (equal = no hours are set); workdays: 0 = Monday.
+    burst_per_hour: changes of one requester; recent_hours: age of a password reset or a temporary pass.
+    """
+
+    opens: int = 0
+    closes: int = 0
+    workdays: frozenset[int] = frozenset({0, 1, 2, 3, 4})
+    timezone: str = "UTC"
+    burst_per_hour: int = 10
+    recent_hours: int = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Deciding:
+    """The `[deciding]` table: who counts as a manager, and what an approver must know.
+
+    manager_account_days / manager_relation_days: a younger account or relation does not count, 0 = any age.
+    stand_ins: whoever the directory names as standing in for an approver who is out may be asked.
+    may_not_know: an approval counts though the approver did not speak to the person.
+    """
+
+    manager_account_days: int = 0
+    manager_relation_days: int = 0
+    stand_ins: bool = False
+    may_not_know: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +171,9 @@ class Policy:
     """The whole policy in force. digest: sha256 hex of the file, recorded with every change.
 
     shared_number_max: people per mobile number, 0 = no limit. scan_per_minute: people read per minute so
-    that the index of numbers knows everybody, 0 = no scan.
+    that the index of numbers knows everybody, 0 = no scan. verification: the methods one of which must be
+    recorded with a request, empty = none needed. vip: groups. person_key: two accounts with the same
+    employee id count as one person.
     """
 
     roles: dict[Role, frozenset[str]]
@@ -81,11 +185,25 @@ class Policy:
     automatic_sms_sign_in: bool = False
     shared_number_max: int = 1
     scan_per_minute: int = 0
+    limits: Limits = field(default_factory=Limits)
+    risk: RiskTerms = field(default_factory=RiskTerms)
+    deciding: Deciding = field(default_factory=Deciding)
+    verification: frozenset[Method] = frozenset()
+    vip: frozenset[str] = frozenset()
+    person_key: bool = True
     digest: str = ""
 
-    def rule_for(self, action: Action, target: TargetKind) -> Rule | None:
+    def rule_for(
+        self,
+        action: Action,
+        target: TargetKind,
+        *,
+        slots: frozenset[Slot] = frozenset(),
+        requester: frozenset[Role] = frozenset(),
+        risks: frozenset[Risk] = frozenset(),
+    ) -> Rule | None:
         """The first rule that matches decides; None means refused."""
-        return next((r for r in self.rules if action in r.actions and target in r.targets), None)
+        return next((r for r in self.rules if r.fits(action, target, slots, requester, risks)), None)
 
     def groups_of(self, token: Token) -> frozenset[str]:
         """Group ids whose members a role or group token stands for; empty for the manager token."""

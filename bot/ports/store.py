@@ -33,7 +33,10 @@ class MessageKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A reference to something to be said later; the card is drawn at delivery. key: unique."""
+    """A reference to something to be said later; the card is drawn at delivery. key: unique.
+
+    subject: the person it is about, where it is about no change.
+    """
 
     key: str
     kind: MessageKind
@@ -41,6 +44,7 @@ class Message:
     to_oid: str = ""
     due_at: datetime | None = None
     attempts: int = 0
+    subject: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -249,6 +249,7 @@ def _enqueue(connection: Connection, messages: Iterable[Message], at: datetime) 
             "kind": message.kind,
             "change_id": message.change_id,
             "to_oid": message.to_oid,
+            "subject": message.subject,
             "state": t.WAITING,
             "due_at": message.due_at or at,
             "attempts": message.attempts,

@@ -19,9 +19,12 @@ from bot.domain.change import (
     Asked,
     Asking,
     Change,
+    How,
+    NoKind,
     Operation,
     OpKind,
     OpState,
+    Proof,
     ResolvedStep,
     State,
     Verdict,
@@ -41,13 +44,15 @@ _PLAIN = (
     *("reason", "ticket", "rule", "policy_hash", "content_hash", "correlation_id", "batch_id"),
     *("parent_id", "created_at", "submitted_at", "decided_at", "ended_at", "expires_at", "due_at"),
     *("expire_minutes", "execute_minutes", "lease_owner", "lease_until"),
+    *("cooling_minutes", "remind_minutes", "escalate_minutes", "nudges", "break_glass"),
+    *("asked_at", "reminded_at", "review_until", "judged_hash"),
 )
 # What a person approved and who is concerned: written once.
 FIXED = frozenset(
     {
         *("id", "tenant_id", "origin", "action", "created_at", "content_hash", "reason", "ticket"),
         *("requester_oid", "requester_name", "requester_upn", "target_oid", "target_name", "target_upn"),
-        *("batch_id", "parent_id"),
+        *("batch_id", "parent_id", "proof"),
     }
 )
 _ids: sa.BindParameter[list[str]] = sa.bindparam("ids", expanding=True)
@@ -68,7 +73,10 @@ def change_values(change: Change) -> Values:
     values["notes"] = list(change.notes)
     ending = change.ending
     values["ending"] = {"code": ending.code, "facts": dict(ending.facts)} if ending else None
-    values["ended_by"] = asdict(change.ended_by) if change.ended_by else None
+    for name in ("ended_by", "reviewed_by", "proof"):
+        value = getattr(change, name)
+        values[name] = asdict(value) if value else None
+    values |= {"risks": list(change.risks), "excluded": list(change.excluded)}
     return values
 
 
@@ -115,6 +123,8 @@ def vote_values(change_id: str, place: int, vote: Vote) -> Values:
         "content_hash": vote.content_hash,
         "via": vote.via,
         "because": vote.because,
+        "how": vote.how or "",
+        "kind": vote.kind or "",
     }
 
 
@@ -174,6 +184,10 @@ def _change(
         "notes": tuple(row.notes),
         "ending": Refusal(row.ending["code"], MappingProxyType(row.ending["facts"])) if row.ending else None,
         "ended_by": PersonRef(**row.ended_by) if row.ended_by else None,
+        "reviewed_by": PersonRef(**row.reviewed_by) if row.reviewed_by else None,
+        "proof": Proof(**row.proof) if row.proof else None,
+        "risks": tuple(row.risks),
+        "excluded": tuple(row.excluded),
     }
     return Change(
         **plain,
@@ -215,4 +229,6 @@ def _vote(row: Row[Any]) -> Vote:
         content_hash=row.content_hash,
         via=row.via,
         because=row.because,
+        how=How(row.how) if row.how else None,
+        kind=NoKind(row.kind) if row.kind else None,
     )

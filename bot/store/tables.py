@@ -120,11 +120,19 @@ changes = sa.Table(
     _json("ended_by", needed=False),
     _text("lease_owner"),
     _time("lease_until"),
+    *map(_number, ("cooling_minutes", "remind_minutes", "escalate_minutes", "nudges")),
+    _flag("break_glass"),
+    *map(_json, ("risks", "excluded")),
+    _json("proof", needed=False),
+    *map(_time, ("asked_at", "reminded_at", "review_until")),
+    _text("judged_hash"),
+    _json("reviewed_by", needed=False),
 )
 sa.Index("ix_changes_requester", changes.c.requester_oid, changes.c.created_at)
 sa.Index("ix_changes_target", changes.c.target_oid, changes.c.created_at)
 sa.Index("ix_changes_state", changes.c.state, changes.c.created_at)
 sa.Index("ix_changes_batch", changes.c.batch_id)
+sa.Index("ix_changes_submitted", changes.c.requester_oid, changes.c.submitted_at)
 sa.Index(
     "ix_changes_due",
     changes.c.due_at,
@@ -144,6 +152,7 @@ operations = sa.Table(
     _number("reads"),
     _text("graph_request_id"),
 )
+sa.Index("ix_operations_sent", operations.c.sent_at)
 
 steps = sa.Table(
     "steps",
@@ -180,7 +189,7 @@ votes = sa.Table(
     _number("place"),
     *map(_text, ("name", "upn", "verdict")),
     _time("at", needed=True),
-    *map(_text, ("content_hash", "via", "because")),
+    *map(_text, ("content_hash", "via", "because", "how", "kind")),
 )
 
 sealed_numbers = sa.Table(
@@ -189,6 +198,43 @@ sealed_numbers = sa.Table(
     _of_change(),
     _number("n", key=True),
     sa.Column("sealed", sa.LargeBinary, nullable=False),
+)
+
+# What a change replaced, kept for undo under a key of its own: with the key the number is gone.
+sealed_earlier = sa.Table(
+    "sealed_earlier",
+    metadata,
+    _of_change(),
+    _number("n", key=True),
+    sa.Column("sealed", sa.LargeBinary, nullable=False),
+)
+
+undo_keys = sa.Table(
+    "undo_keys",
+    metadata,
+    _of_change(),
+    sa.Column("sealed_key", sa.LargeBinary, nullable=False),
+    _time("until"),
+)
+
+freezes = sa.Table(
+    "freezes",
+    metadata,
+    _text("oid", key=True),
+    *map(_text, ("name", "upn", "by_oid", "by_name", "by_upn", "kind", "change_id", "disputed_oid")),
+    _time("at", needed=True),
+    _json("lifts"),
+)
+
+absences = sa.Table("absences", metadata, _text("oid", key=True), _time("until", needed=True))
+
+switches = sa.Table(
+    "switches",
+    metadata,
+    _text("name", key=True),
+    *map(_text, ("by_oid", "by_name", "by_upn", "why")),
+    _time("at", needed=True),
+    _json("lifts"),
 )
 
 slot_locks = sa.Table(
@@ -225,7 +271,7 @@ outbox = sa.Table(
     "outbox",
     metadata,
     _text("key", key=True),
-    *map(_text, ("kind", "change_id", "to_oid", "state")),
+    *map(_text, ("kind", "change_id", "to_oid", "subject", "state")),
     _time("due_at", needed=True),
     _number("attempts"),
     _text("why"),

@@ -70,7 +70,15 @@ def claim_messages(
     keys = [row.key for row in found]
     connection.execute(_CLAIM_MESSAGES, {"worker": worker, "until": now + lease, "keys": keys})
     return tuple(
-        Message(row.key, MessageKind(row.kind), row.change_id, row.to_oid, row.due_at, row.attempts + 1)
+        Message(
+            row.key,
+            MessageKind(row.kind),
+            row.change_id,
+            row.to_oid,
+            row.due_at,
+            row.attempts + 1,
+            row.subject,
+        )
         for row in found
     )
 

@@ -39,9 +39,10 @@ class Approvers:
             if fallback_on
             else []
         )
+        everybody = len(_distinct([asked for found in primary for asked in found.asked]))
         return ResolvedStep(
             n=number,
-            need=step.need,
+            need=max(everybody, 1) if step.need is None else step.need,
             approvers=tuple(map(str, step.approvers)),
             fallback=tuple(map(str, step.fallback)),
             fallback_on=fallback_on,

@@ -93,7 +93,7 @@ class Rechecks:
             return True
         asked = {str(token) for step in rule.steps for token in (*step.approvers, *step.fallback)}
         approvals = [v for v in change.votes if v.verdict is Verdict.APPROVE and v.via in asked]
-        return len(approvals) < sum(step.need for step in rule.steps)
+        return len(approvals) < sum(step.need or 1 for step in rule.steps)
 
     async def _value_moved(self, change: Change) -> Refusal | None:
         """Everything still to be written must be about the value that was shown."""

@@ -31,8 +31,8 @@ S = State
 ARROWS = {
     S.PREVIEWED: "pending cancelled expired blocked",
     S.PENDING: "approved cancelled expired rejected blocked",
-    S.APPROVED: "cooling applying pending cancelled expired blocked",
-    S.COOLING: "applying pending cancelled expired blocked",
+    S.APPROVED: "cooling applying pending cancelled expired rejected blocked",
+    S.COOLING: "applying pending cancelled expired rejected blocked",
     S.APPLYING: "applied failed unconfirmed approved blocked",
     S.UNCONFIRMED: "applied failed applying conflict",
 }
