@@ -1,17 +1,18 @@
 """A port with named moments around each call, so that a test can cut the power exactly there.
 
 Knows method names and audit events. Must not know what happens at a moment: that is the test's, which may
-raise (a crash inside one process) or kill its own process.
+raise (a crash inside one process), kill its own process, or do something else first (a coroutine is awaited).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from bot.ports import Commit
 
-Moment = Callable[[str], None]
+Moment = Callable[[str], Awaitable[None] | None]
 
 
 class PowerCut(Exception):
@@ -37,12 +38,17 @@ class Watched:
 
         async def call(*args: Any, **named: Any) -> Any:
             said = label(name, args)
-            self._moment(f"before {said}")
+            await self._tell(f"before {said}")
             result = await method(*args, **named)
-            self._moment(f"after {said}")
+            await self._tell(f"after {said}")
             return result
 
         return call
+
+    async def _tell(self, name: str) -> None:
+        waited = self._moment(name)
+        if inspect.isawaitable(waited):
+            await waited
 
 
 def label(name: str, args: tuple[Any, ...]) -> str:

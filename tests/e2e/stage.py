@@ -38,6 +38,7 @@ from bot.wiring import Assembled, assembled, working
 
 Json = dict[str, Any]
 DATA_KEY = "dGVzdHMtb25seS1rZXktb2YtdGhpcnR5LXR3by1iISE="
+Between = dict[str, Any]
 PATIENCE = 8.0
 # As long as the channel waits: no test depends on the speed of the machine. Those of the time in a turn
 # open a stage with the product's own limit.
@@ -93,14 +94,34 @@ class Stage:
     sandbox: Sandbox
     world: Json
     settings: Settings
-    parts: Assembled
-    bot_url: str
     state: Path
     log: io.StringIO
     clock: ShiftedClock
     http: aiohttp.ClientSession
     database_url: str
+    parts: Assembled = field(init=False)
+    bot_url: str = ""
     typed: list[str] = field(default_factory=list)
+    between: Between = field(default_factory=dict)
+    works: bool = True
+    _life: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
+
+    # --- lives of the bot -------------------------------------------------------------------------------
+    async def begin(self) -> None:
+        """A life of the bot over this world and database: listening, and working if it `works` by itself."""
+        policy = load_policy(self.settings.policy_file)
+        opening = assembled(self.settings, policy, clock=self.clock, **self.between)
+        self.parts = await self._life.enter_async_context(opening)
+        opened = listening(self.parts.app, "127.0.0.1", 0, count=self.parts.counters.count)
+        door = await self._life.enter_async_context(opened)
+        if self.works:
+            await self._life.enter_async_context(working(self.parts.jobs))
+        self.bot_url = f"http://127.0.0.1:{door.port}/api/messages"
+        await self.control("PATCH", "", {"bot_url": self.bot_url})
+
+    async def end(self) -> None:
+        """That life is over: what runs is finished, as when the process is told to stop."""
+        await self._life.aclose()
 
     # --- what people do ---------------------------------------------------------------------------------
     async def say(self, who: str, text: str, **more: Any) -> Json:
@@ -381,10 +402,13 @@ async def open_stage(
     more: Mapping[str, str] | None = None,
     log_level: str = "INFO",
     turn_seconds: float = LONG_TURN,
+    between: Between | None = None,
+    works: bool = True,
 ) -> AsyncIterator[Stage]:
     """World, database and bot, all fresh and ready; everything gone afterwards.
 
     spec: of the world. policy: changes the text of the policy file. more: settings over the demo's.
+    between: what stands between the parts (the wraps of `assembled`). works: the worker runs by itself.
     """
     await asyncio.to_thread(state.mkdir, parents=True, exist_ok=True)
     async with contextlib.AsyncExitStack() as stack:
@@ -402,16 +426,9 @@ async def open_stage(
         told_bot |= {"DATABASE_URL": url, "DATA_KEYS": f"k1:{DATA_KEY}", **(more or {})}
         stack.enter_context(_environment({n: told_bot[n] for n in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")}))
         settings = load_settings(told_bot)
-        clock = ShiftedClock()
         log = stack.enter_context(_captured_log(log_level))
-        parts = await stack.enter_async_context(
-            assembled(settings, load_policy(settings.policy_file), clock=clock, turn_seconds=turn_seconds)
-        )
-        door = await stack.enter_async_context(
-            listening(parts.app, "127.0.0.1", 0, count=parts.counters.count)
-        )
-        await stack.enter_async_context(working(parts.jobs))
-        bot_url = f"http://127.0.0.1:{door.port}/api/messages"
-        stage = Stage(sandbox, world, settings, parts, bot_url, state, log, clock, http, url)
-        await stage.control("PATCH", "", {"bot_url": bot_url})
+        stage = Stage(sandbox, world, settings, state, log, ShiftedClock(), http, url)
+        stage.between, stage.works = {"turn_seconds": turn_seconds, **(between or {})}, works
+        stack.push_async_callback(stage.end)
+        await stage.begin()
         yield stage
