@@ -33,6 +33,7 @@ async def test_after_a_scan_everybody_is_known(opened: Opened) -> None:
         scanned: Any = stage.parts.store
 
         async def finished() -> bool:
+            stage.clock.pass_by(seconds=5)
             scan = await scanned.scan()
             return scan is not None and scan.finished_at is not None
 
