@@ -28,6 +28,7 @@ from . import phrases, verbs
 from .refusals import code_line, reason_lines
 from .sentences import sentences_of
 from .sheet import Button, Drawn, Sheet, Style
+from .signals import signals
 from .subject import about, deciders, op_facts, reference, rows, subject, votes, waiting, why
 from .verdicts import uses_line
 from .words import Words, msg
@@ -53,6 +54,7 @@ def preview(outcome: Preview, _: Words, said: Refusal | None = None) -> Drawn:
         _effect(sheet, effect)
     if not any(effect.key.startswith("target-") for effect in effects):
         _effect(sheet, Effect("target-told", (("name", change.target.name),)))
+    signals(sheet, _, change)
     uses_line(sheet, _, outcome.verdicts)
     deciders(sheet, _, change)
     _asked_why(sheet, change)
@@ -175,6 +177,7 @@ def _for_approver(sheet: Sheet, _: Words, view: View) -> None:
     for note in change.notes:
         if note in phrases.BEFORE_DECIDING or note not in phrases.EFFECTS:
             sheet.point(phrases.EFFECTS.get(note, "{note}"), "⚠", note=note, name=change.target.name)
+    signals(sheet, _, change)
     sheet.pair(msg("Reason"), "{reason}", reason=change.reason or _(msg("none given")))
     if change.ticket:
         sheet.pair(msg("Ticket"), "{ticket}", ticket=change.ticket)

@@ -89,10 +89,6 @@ EFFECTS: Final[dict[str, str]] = {
     "removes": msg("{name} can no longer use this number to sign in or to reset the password."),
     "last-phone": msg("It is the only phone of {name}; without another method they are locked out."),
     "swaps": msg("The present mobile stops working for sign-in; afterwards there is no alternate mobile."),
-    "last-method": msg(
-        "It is the only sign-in method of {name} besides the password: they may be locked out."
-    ),
-    "weaker-than-held": msg("{name} has a stronger method; a phone beside it is a weaker way in."),
     "system-preferred": msg(
         "Microsoft Entra asks for the strongest method by itself: this phone does not become the first prompt."
     ),
@@ -105,7 +101,6 @@ EFFECTS: Final[dict[str, str]] = {
     "default-kept": msg(
         "The default sign-in method stays as it is: if it moves to a weaker one, I restore it."
     ),
-    "index-incomplete": msg("I do not know everybody's numbers yet, so somebody else may have this one too."),
     "sms-sign-in": msg("Microsoft Entra may also make this number a sign-in name (SMS sign-in)."),
     "default-unreadable": msg(
         "I cannot read which sign-in method is the default, so I cannot watch over it."
@@ -117,13 +112,10 @@ EFFECTS: Final[dict[str, str]] = {
 # Those of them that an approver has to know before deciding, and those that still matter afterwards.
 BEFORE_DECIDING: Final = (
     "last-phone",
-    "last-method",
-    "weaker-than-held",
     "sms-on",
     "no-password",
     "sms-sign-in",
     "default-unreadable",
-    "index-incomplete",
     "target-not-told",
     "weak-groups",
 )

@@ -17,6 +17,7 @@ from bot.domain.people import PersonRef, TargetKind
 from bot.domain.phone import PhoneNumber, Purpose, Slot
 from bot.domain.policy import Action
 from bot.domain.reason import Refusal
+from bot.domain.signals import Signal
 
 
 class State(StrEnum):
@@ -198,7 +199,7 @@ class Change:
 
     Times are aware UTC. row_version rises by one with each stored move and fences late writers.
     policy_hash: of the file it was submitted under; judged_hash: of the file it was last judged under.
-    excluded: object ids that never count, beside requester and target. risks: values of `policy.Risk`.
+    excluded: object ids that never count, beside requester and target. risks: as found at the last judging.
     review_until: of a break-glass change that nobody has reviewed yet. parent_id: what it undoes or takes on.
     """
 
@@ -239,7 +240,7 @@ class Change:
     remind_minutes: int = 0
     escalate_minutes: int = 0
     break_glass: bool = False
-    risks: tuple[str, ...] = ()
+    risks: tuple[Signal, ...] = ()
     excluded: tuple[str, ...] = ()
     proof: Proof | None = None
     nudges: int = 0

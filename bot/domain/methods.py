@@ -157,7 +157,8 @@ class SignIn:
     readable False: nothing below is known; why says the cause in words. methods: every registered method,
     one entry each (three phones = three entries). unknown_methods: how many are of kinds we do not know.
     default: None only when not readable. system_preferred: Entra picks the strongest method by
-    itself, and the default only counts for NPS and AD FS; None = not told.
+    itself, and the default only counts for NPS and AD FS; None = not told. passes: when the
+    Temporary Access Passes that are there were issued, as far as told.
     """
 
     readable: bool = True
@@ -166,6 +167,7 @@ class SignIn:
     unknown_methods: int = 0
     default: Default | None = None
     system_preferred: bool | None = None
+    passes: tuple[datetime, ...] = ()
 
     @property
     def stronger_than_phone(self) -> tuple[Method, ...]:

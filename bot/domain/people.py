@@ -41,7 +41,7 @@ class TargetKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """One account as the directory holds it."""
+    """One account as the directory holds it. What it does not tell is None."""
 
     oid: str
     name: str
@@ -56,6 +56,7 @@ class Person:
     restricted_unit: bool = False
     usage_location: str | None = None
     created_at: datetime | None = None
+    password_changed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

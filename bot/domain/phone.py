@@ -40,6 +40,12 @@ class Purpose(StrEnum):
     READ_BACK = "the requester reads it back to the caller"
 
 
+def calling_code(region: str) -> str:
+    """`44` for `GB`; "" for what is no country with phone numbers."""
+    code = phonenumbers.country_code_for_region(region)
+    return str(code) if code else ""
+
+
 class PhoneNumber:
     """One number. `str`, `repr` and formatting are masked; only `reveal` gives it in clear.
 

@@ -108,6 +108,19 @@ class Lost:
     current: Change | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Recent:
+    """What was asked for lately. by_requester: submitted by the person, whatever became of it.
+
+    of_target: submitted for the person, without what ended before anything was written. same_number: people
+    for whom an open request would set the number, too.
+    """
+
+    by_requester: int = 0
+    of_target: int = 0
+    same_number: int = 0
+
+
 class Listing(StrEnum):
     """Lists of changes. mine: by requester. to_decide: pending and asked of me. open: all that are open."""
 
@@ -177,6 +190,15 @@ class Store(LaneBook, Protocol):
 
     async def open_for(self, target_oid: str) -> tuple[Change, ...]:
         """Changes that hold a lock on a slot of this person."""
+        ...
+
+    async def recent(
+        self, requester: tuple[str, datetime], target: tuple[str, datetime], number_key: str
+    ) -> Recent:
+        """What was submitted by one person and for one person, each since a time of its own.
+
+        number_key: keyed hash of the new number, "" = none.
+        """
         ...
 
     async def numbers(self, change_id: str) -> dict[int, PhoneNumber]:

@@ -5,11 +5,13 @@ Knows the queries. Must not write. Each runs on one snapshot.
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from bot.domain.change import LOCKING, Asking, Change, State
-from bot.ports import Listing
+from bot.domain.change import LOCKING, Asking, Change, OpKind, State
+from bot.ports import Listing, Recent
 from bot.store import rows
 from bot.store import tables as t
 
@@ -42,6 +44,26 @@ _HOLDING = (
     .where(_c.id.in_(sa.select(t.slot_locks.c.change_id).where(t.slot_locks.c.target_oid == _oid)))
     .order_by(*_NEWEST)
 )
+_b = sa.bindparam
+# What ended like this never reached the directory.
+_UNWRITTEN = (State.PREVIEWED, State.CANCELLED, State.EXPIRED, State.REJECTED, State.BLOCKED)
+_BY_REQUESTER = (
+    sa.select(sa.func.count())
+    .select_from(t.changes)
+    .where(_c.requester_oid == _b("requester"), _c.submitted_at > _b("by_since"))
+)
+_OF_TARGET = (
+    sa.select(sa.func.count())
+    .select_from(t.changes)
+    .where(_c.target_oid == _b("target"), _c.submitted_at > _b("of_since"))
+    .where(_c.state.not_in([state.value for state in _UNWRITTEN]))
+)
+_SAME_NUMBER = (
+    sa.select(sa.func.count(_c.target_oid.distinct()))
+    .select_from(t.operations.join(t.changes))
+    .where(t.operations.c.after_key == _b("number_key"), t.operations.c.kind == OpKind.SET.value)
+    .where(_c.state.in_([state.value for state in LOCKING]), _c.target_oid != _b("target"))
+)
 _CLOCKS = {
     "postgresql": sa.select(sa.cast(sa.func.clock_timestamp(), t.UtcTime)),
     # SQLite counts milliseconds (page "Date And Time Functions").
@@ -62,6 +84,17 @@ def list_changes(
 def open_for(connection: Connection, target_oid: str) -> tuple[Change, ...]:
     """Changes that hold a slot of this person, newest first."""
     return rows.load(connection, connection.scalars(_HOLDING, {"oid": target_oid}).all())
+
+
+def recent(
+    connection: Connection, requester: tuple[str, datetime], target: tuple[str, datetime], number_key: str
+) -> Recent:
+    """How much was submitted by one person and for one, and who else is to get the number."""
+    by = connection.execute(_BY_REQUESTER, {"requester": requester[0], "by_since": requester[1]})
+    of = connection.execute(_OF_TARGET, {"target": target[0], "of_since": target[1]})
+    given = {"number_key": number_key, "target": target[0]}
+    same = connection.execute(_SAME_NUMBER, given).scalar_one() if number_key else 0
+    return Recent(by.scalar_one(), of.scalar_one(), same)
 
 
 def now(connection: Connection) -> object:

@@ -7,7 +7,7 @@ which it was written; what cannot be read raises ValueError, KeyError or TypeErr
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -32,8 +32,9 @@ from bot.domain.change import (
 )
 from bot.domain.people import PersonRef, TargetKind
 from bot.domain.phone import Slot
-from bot.domain.policy import Action
+from bot.domain.policy import Action, Risk
 from bot.domain.reason import Refusal
+from bot.domain.signals import Signal
 from bot.store import tables as t
 
 Values = dict[str, Any]
@@ -76,7 +77,11 @@ def change_values(change: Change) -> Values:
     for name in ("ended_by", "reviewed_by", "proof"):
         value = getattr(change, name)
         values[name] = asdict(value) if value else None
-    values |= {"risks": list(change.risks), "excluded": list(change.excluded)}
+    values["excluded"] = list(change.excluded)
+    values["risks"] = [
+        {"risk": signal.risk.value, "variant": signal.variant, "facts": dict(signal.facts)}
+        for signal in change.risks
+    ]
     return values
 
 
@@ -186,7 +191,7 @@ def _change(
         "ended_by": PersonRef(**row.ended_by) if row.ended_by else None,
         "reviewed_by": PersonRef(**row.reviewed_by) if row.reviewed_by else None,
         "proof": Proof(**row.proof) if row.proof else None,
-        "risks": tuple(row.risks),
+        "risks": tuple(_signal(found) for found in row.risks),
         "excluded": tuple(row.excluded),
     }
     return Change(
@@ -195,6 +200,10 @@ def _change(
         steps=tuple(_step(step, asked) for step in steps),
         votes=tuple(map(_vote, votes)),
     )
+
+
+def _signal(found: Mapping[str, Any]) -> Signal:
+    return Signal(Risk(found["risk"]), found["variant"], tuple(found["facts"].items()))
 
 
 def _operation(row: Row[Any]) -> Operation:

@@ -29,6 +29,7 @@ from bot.ports import (
     Message,
     PostedCard,
     Received,
+    Recent,
     Won,
 )
 from bot.store import numbers, queries, rows, work
@@ -147,6 +148,11 @@ class SqlStore:
 
     async def open_for(self, target_oid: str) -> tuple[Change, ...]:
         return await self._database.read(lambda c: queries.open_for(c, target_oid))
+
+    async def recent(
+        self, requester: tuple[str, datetime], target: tuple[str, datetime], number_key: str
+    ) -> Recent:
+        return await self._database.read(lambda c: queries.recent(c, requester, target, number_key))
 
     async def numbers(self, change_id: str) -> dict[int, PhoneNumber]:
         return await self._database.read(lambda c: self._writer.numbers(c, change_id))

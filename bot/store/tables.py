@@ -153,6 +153,7 @@ operations = sa.Table(
     _text("graph_request_id"),
 )
 sa.Index("ix_operations_sent", operations.c.sent_at)
+sa.Index("ix_operations_after", operations.c.after_key)
 
 steps = sa.Table(
     "steps",

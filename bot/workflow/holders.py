@@ -21,7 +21,6 @@ from bot.workflow.parts import Parts
 #: So many people are read again before an answer; beyond that the rows of the index are believed.
 READ_AGAIN = 10
 READ_SECONDS = 5.0
-NOTE_INDEX_INCOMPLETE = "index-incomplete"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +89,16 @@ def _others(holdings: Sequence[Holding], except_oid: str) -> tuple[Holding, ...]
 
 
 async def shared_number(
-    parts: Parts, number: PhoneNumber, slot: Slot, target_oid: str
-) -> tuple[Refusal | None, tuple[str, ...]]:
-    """The policy's limit on people per mobile number: a refusal, and notes for whoever decides."""
-    most = parts.policy.shared_number_max
-    if most == 0 or slot is Slot.OFFICE:
-        return None, ()
-    holders = await other_holders(parts, number, slot, target_oid)
-    if len(holders.people) >= most:
-        return NUMBER_SHARED.refuse(count=str(len(holders.people)), most=str(most)), ()
-    return None, () if holders.complete else (NOTE_INDEX_INCOMPLETE,)
+    parts: Parts, number: PhoneNumber | None, slot: Slot, target_oid: str
+) -> Refusal | None:
+    """The policy's limit on people per mobile number, on what is known now."""
+    if number is None or parts.policy.shared_number_max == 0:
+        return None
+    return too_many(await other_holders(parts, number, slot, target_oid), parts.policy.shared_number_max)
+
+
+def too_many(holders: Holders, most: int) -> Refusal | None:
+    """The refusal when with one more the number would have more people than `most`; 0 = no limit."""
+    if most == 0 or len(holders.people) < most:
+        return None
+    return NUMBER_SHARED.refuse(count=str(len(holders.people)), most=str(most))

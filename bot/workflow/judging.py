@@ -14,14 +14,15 @@ from bot.domain import reasons
 from bot.domain.change import ResolvedStep
 from bot.domain.methods import Inclusion, SignIn
 from bot.domain.people import Person, TargetKind
-from bot.domain.phone import PhoneNumber, Slot
 from bot.domain.policy import Rule
 from bot.domain.reason import Refusal
+from bot.domain.signals import Signal, risks_of
 from bot.ports import DirectoryUnavailable
 from bot.workflow.approvers import Approvers
-from bot.workflow.holders import shared_number
+from bot.workflow.holders import Holders, other_holders, too_many
 from bot.workflow.parts import Parts
-from bot.workflow.planning import Case, Facts, Plan, against, is_already_so, plan
+from bot.workflow.planning import Case, Facts, Plan, against, is_already_so, number_after, plan
+from bot.workflow.risks import Signals
 
 NOTE_TARGET_UNTOLD = "target-not-told"
 NOTE_WEAK_GROUPS = "weak-groups"
@@ -37,6 +38,7 @@ class Cleared:
     step: ResolvedStep
     plan: Plan
     notes: tuple[str, ...]
+    signals: tuple[Signal, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,7 @@ class Judge:
     def __init__(self, parts: Parts, approvers: Approvers) -> None:
         self._parts = parts
         self._approvers = approvers
+        self._signals = Signals(parts)
 
     async def judge(self, case: Case) -> Judgement:
         """Everything: facts, rules, approvers and their reach. Refusals are complete, not only the first."""
@@ -63,12 +66,16 @@ class Judge:
         refusals = [*self._personal(case), *against(case, gathered)]
         if not refusals and is_already_so(case, gathered):
             return Judgement()
-        rule = self._parts.policy.rule_for(case.action, kind)
+        holders = await self._holders(case, gathered)
+        signals = await self._signals.of(case, gathered, kind, holders)
+        shared = too_many(holders, self._parts.policy.shared_number_max)
+        refusals += [shared] if shared else []
+        rule = self._parts.policy.rule_for(case.action, kind, risks=risks_of(signals))
         if rule is None and not gathered.protection:
             refusals.append(reasons.NO_RULE.refuse(action=case.action.value, kind=kind.value))
         if refusals or rule is None:
             return Judgement(tuple(refusals))
-        return await self._with_approvers(case, gathered, kind, rule)
+        return await self._with_approvers(case, gathered, kind, rule, signals)
 
     async def gather(self, target: Person) -> Facts | Refusal:
         """Fresh phones, protection, roles and sign-in experience of the target, read side by side."""
@@ -93,20 +100,17 @@ class Judge:
         included = None if isinstance(sms, DirectoryUnavailable) else sms
         return Facts(phones, protection, policy.roles_from(groups), known, included)
 
-    async def shared(
-        self, oid: str, slot: Slot, number: PhoneNumber | None
-    ) -> tuple[Refusal | None, tuple[str, ...]]:
-        """Whether too many others have the number, as far as we know; and a note when not all are known."""
-        if number is None:
-            return None, ()
-        return await shared_number(self._parts, number, slot, oid)
-
     async def _sms_policy(self, oid: str) -> Inclusion:
         """How the tenant's policy for texts treats the person."""
         policy = await self._parts.directory.method_policy()
         groups = policy.sms.groups
         member = await self._parts.directory.member_of(oid, groups) if groups else frozenset()
         return policy.sms.of(oid, member)
+
+    async def _holders(self, case: Case, facts: Facts) -> Holders:
+        """Others who have the number that the slot is to hold, as far as we know."""
+        number = number_after(case, facts)
+        return await other_holders(self._parts, number, case.slot, case.target.oid) if number else Holders()
 
     def _personal(self, case: Case) -> list[Refusal]:
         found = []
@@ -118,7 +122,9 @@ class Judge:
             found.append(reasons.TARGET_DISABLED.refuse(name=case.target.name))
         return found
 
-    async def _with_approvers(self, case: Case, facts: Facts, kind: TargetKind, rule: Rule) -> Judgement:
+    async def _with_approvers(
+        self, case: Case, facts: Facts, kind: TargetKind, rule: Rule, signals: tuple[Signal, ...]
+    ) -> Judgement:
         resolving = self._approvers.resolve(1, rule.steps[0], case.requester, case.target)
         step, reach = await _all(resolving, self._parts.messenger.reach(case.target.oid))
         if isinstance(step, DirectoryUnavailable):
@@ -130,14 +136,9 @@ class Judge:
         made = plan(
             case, facts, self._parts.number_key, sms_may_come=self._parts.policy.automatic_sms_sign_in
         )
-        shared, shared_notes = await self.shared(
-            case.target.oid, made.operations[0].slot, made.numbers.get(1)
-        )
-        if shared is not None:
-            return Judgement((shared,))
-        notes = made.notes + shared_notes + (() if reach.ok else (NOTE_TARGET_UNTOLD,))
+        notes = made.notes + (() if reach.ok else (NOTE_TARGET_UNTOLD,))
         notes += (NOTE_WEAK_GROUPS,) if self._parts.policy.accept_weak_groups else ()
-        return Judgement(cleared=Cleared(facts, kind, rule, step, made, notes))
+        return Judgement(cleared=Cleared(facts, kind, rule, step, made, notes, signals))
 
 
 def kind_of(target: Person, facts: Facts) -> TargetKind:

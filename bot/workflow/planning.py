@@ -27,8 +27,6 @@ NOTE_REPLACES = "replaces"
 NOTE_REMOVES = "removes"
 NOTE_SWAPS = "swaps"
 NOTE_LAST_PHONE = "last-phone"
-NOTE_LAST_METHOD = "last-method"
-NOTE_WEAKER = "weaker-than-held"
 NOTE_SYSTEM_PREFERRED = "system-preferred"
 NOTE_SMS_SIGN_IN = "sms-sign-in"
 NOTE_SMS_KEPT_OFF = "sms-kept-off"
@@ -112,6 +110,24 @@ def is_already_so(case: Case, facts: Facts) -> bool:
     return False
 
 
+def is_last_method(case: Case, facts: Facts) -> bool:
+    """Known to leave nothing but the password."""
+    if case.action is not Action.REMOVE or not facts.sign_in.readable:
+        return False
+    others = [method for method in facts.sign_in.methods if method is not Method.PASSWORD]
+    return len(others) <= 1 and not facts.sign_in.unknown_methods
+
+
+def is_first_beside_stronger(case: Case, facts: Facts) -> bool:
+    """A phone comes where there is none, but something that a phone is weaker than."""
+    return case.action is Action.SET and not facts.phones.by_slot and bool(facts.sign_in.stronger_than_phone)
+
+
+def number_after(case: Case, facts: Facts) -> PhoneNumber | None:
+    """The number that the slot holds afterwards; None when none is set."""
+    return facts.phones.get(Slot.ALTERNATE) if case.action is Action.SWAP else case.number
+
+
 def plan(case: Case, facts: Facts, key: Callable[[PhoneNumber | None], str], *, sms_may_come: bool) -> Plan:
     """The plan of a case that nothing stands against. key: keyed hash of a number.
 
@@ -144,7 +160,7 @@ def _first(case: Case, facts: Facts, key: Callable[[PhoneNumber | None], str]) -
         kind = OpKind.SMS_ON if case.enable else OpKind.SMS_OFF
         words = {SMS_ON: "on", SMS_OFF: "off"}
         return Operation(1, kind, Slot.MOBILE, words[before], words[after], before, after)
-    new = facts.phones.get(Slot.ALTERNATE) if case.action is Action.SWAP else case.number
+    new = number_after(case, facts)
     if new is None:
         return _removal(1, case.slot, held, key)
     before = held.masked if held else ""
@@ -211,22 +227,14 @@ def _notes(case: Case, facts: Facts) -> list[str]:
             locked_out = frontline and Method.PASSWORD not in facts.sign_in.methods
             return [NOTE_SMS_ON if case.enable else NOTE_SMS_OFF, *([NOTE_NO_PASSWORD] if locked_out else [])]
         case Action.REMOVE:
-            return [NOTE_REMOVES, *_last(facts)]
+            last_phone = len(facts.phones.by_slot) == 1 and not is_last_method(case, facts)
+            return [NOTE_REMOVES, *([NOTE_LAST_PHONE] if last_phone else [])]
         case _:
             return _notes_of_setting(case, facts)
 
 
-def _last(facts: Facts) -> list[str]:
-    others = [m for m in facts.sign_in.methods if m is not Method.PASSWORD]
-    if facts.sign_in.readable and len(others) <= 1 and not facts.sign_in.unknown_methods:
-        return [NOTE_LAST_METHOD]
-    return [NOTE_LAST_PHONE] if len(facts.phones.by_slot) == 1 else []
-
-
 def _notes_of_setting(case: Case, facts: Facts) -> list[str]:
     notes = [NOTE_ADDS if facts.phones.get(case.slot) is None else NOTE_REPLACES]
-    if not facts.phones.by_slot and facts.sign_in.stronger_than_phone:
-        notes.append(NOTE_WEAKER)
     if facts.sign_in.system_preferred and facts.sign_in.stronger_than_phone:
         notes.append(NOTE_SYSTEM_PREFERRED)
     return notes

@@ -13,6 +13,7 @@ from bot.domain.reason import Refusal
 from bot.ports import DirectoryUnavailable
 from bot.workflow.approvers import Approvers
 from bot.workflow.effects import Effects, Reading
+from bot.workflow.holders import shared_number
 from bot.workflow.identity import Identity
 from bot.workflow.judging import Judge, kind_of
 from bot.workflow.parts import Parts
@@ -44,7 +45,7 @@ class Rechecks:
         void = await self._void_vote(change)
         if void is not None:
             return void
-        shared, _ = await self._judge.shared(change.target.oid, change.slot, numbers.get(1))
+        shared = await shared_number(self._parts, numbers.get(1), change.slot, change.target.oid)
         return shared or await self._facts_against(change, target)
 
     async def against_guard(self, change: Change) -> Refusal | None:

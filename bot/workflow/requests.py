@@ -215,6 +215,7 @@ class Requests:
             execute_minutes=cleared.rule.execute_minutes,
             steps=(cleared.step,),
             notes=cleared.notes,
+            risks=cleared.signals,
             expires_at=now + PREVIEW_LIFE,
             due_at=now + PREVIEW_LIFE,
         )
@@ -244,6 +245,7 @@ class Requests:
             state=State.PENDING,
             steps=(cleared.step,),
             notes=cleared.notes,
+            risks=cleared.signals,
             rule=cleared.rule.name,
             policy_hash=self._parts.policy.digest,
             submitted_at=now,

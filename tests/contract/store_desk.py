@@ -20,6 +20,7 @@ from bot.domain.change import (
     Operation,
     OpKind,
     OpState,
+    Proof,
     ResolvedStep,
     State,
     Verdict,
@@ -27,8 +28,9 @@ from bot.domain.change import (
 )
 from bot.domain.people import PersonRef, TargetKind
 from bot.domain.phone import PhoneNumber, Slot
-from bot.domain.policy import Action
+from bot.domain.policy import Action, Risk
 from bot.domain.reason import Refusal
+from bot.domain.signals import Signal
 from bot.ports import Commit, Message, MessageKind, Move, Won
 from bot.store import KeyRing, SqlStore, open_store
 
@@ -130,6 +132,8 @@ def full_change(key: str) -> Change:
         lease_until=START + 5 * MINUTE,
         batch_id="b1",
         parent_id="p1",
+        risks=(Signal(Risk.VIP), Signal(Risk.COUNTRY, "location", (("new", "+370"), ("location", "US")))),
+        proof=Proof("call-back", "HR file"),
         row_version=7,
     )
 

@@ -26,6 +26,7 @@ from bot.domain.people import TargetKind
 from bot.domain.phone import PhoneNumber, Slot
 from bot.domain.policy import Action, Rule, Step, Token, TokenKind
 from cards.phrases import AFTERWARDS, BEFORE_DECIDING
+from cards.signals import SIGNALS
 from tests.doubles.directory import FakeDirectory, Fault
 from tests.doubles.house import ALICE, MARTA, OLIVIA, House, directory, group_id, house, policy
 
@@ -221,7 +222,7 @@ async def _notes(h: House, change: Change, reader: str) -> set[str]:
     outcome = await h.desk.handle(c.Status(c.RequestId(change.id)), h.envelope(reader))
     view = getattr(outcome, "view", None)
     assert view is not None, outcome
-    return set(view.change.notes)
+    return set(view.change.notes) | {signal.key for signal in view.change.risks}
 
 
 async def _to_the_end(h: House, change: Change) -> Change:
@@ -249,7 +250,7 @@ async def _play(scene: Scene, folder: Path) -> None:
         if change is None:
             REACHED["not asked"] += 1
             return
-        before = await _notes(h, change, MARTA) & set(BEFORE_DECIDING)
+        before = await _notes(h, change, MARTA) & {*BEFORE_DECIDING, *SIGNALS}
         request = c.RequestId(change.id)
         await h.desk.handle(c.Approve(request, h.parts.card_ref(change, MARTA)), h.envelope(MARTA))
         h.directory.stale_reads(scene.stale)

@@ -22,7 +22,10 @@ from bot.domain.command import SetPhone, Who, WhoKind
 from bot.domain.command_docs import COMMANDS
 from bot.domain.people import Reader, Role
 from bot.domain.phone import EXAMPLES, Slot
+from bot.domain.policy import Risk
+from bot.domain.signals import Signal
 from cards import phrases, verbs
+from cards.signals import SIGNALS
 from cards.words import Words, words_for
 
 EVERY = examples.every()
@@ -365,6 +368,26 @@ def test_approver_is_told_what_matters_before_deciding() -> None:
     assert phrases.EFFECTS["default-unreadable"] in said
     assert "Alice Adams cannot be told in Teams" in said
     assert "replaces" not in said
+
+
+@pytest.mark.parametrize("key", SIGNALS)
+def test_every_signal_can_be_said(key: str) -> None:
+    """Approver and requester read the same sentence, with its facts and no placeholder left."""
+    name, _, variant = key.partition(":")
+    facts = {"new": "+370", "held": "+1", "location": "US", "count": "3", "at": "2026-03-02T03:10:00+00:00"}
+    signal = Signal(Risk(name), variant, tuple(facts.items()))
+    change = examples.change(risks=(signal,))
+    reader = examples.PLAIN_READER
+    asked = cards.draw(o.AwaitingApproval(examples.view(o.Audience.APPROVER, change=change)), reader)
+    shown = cards.draw(o.Preview(examples.view(change=change)), reader)
+    (line,) = (line for line in asked.text.splitlines() if line in shown.text and line.startswith("⚠"))
+    assert "{" not in line
+    assert "2026-03" not in line
+
+
+def test_every_risk_has_words() -> None:
+    """No signal is shown by its internal name."""
+    assert {key.partition(":")[0] for key in SIGNALS} == set(Risk)
 
 
 def test_stale_card_is_answered_with_the_present_one() -> None:

@@ -22,7 +22,7 @@ from bot.domain.people import Actor, Person, Reader, Role
 from bot.domain.phone import PhoneNumber, Slot
 from bot.jobs import Jobs
 from bot.ports import StoreUnavailable
-from bot.workflow.holders import NOTE_INDEX_INCOMPLETE, other_holders, shared_number
+from bot.workflow.holders import other_holders, shared_number
 from bot.workflow.numbering import SAME_FOR, IndexedDirectory, NumberIndex
 from bot.workflow.scanning import EVERY, Scanning
 from bot.workflow.who_has import Asking
@@ -301,14 +301,13 @@ async def test_a_scan_forgets_whoever_is_not_listed_any_more(h: House) -> None:
 async def test_one_more_known_holder_than_allowed(h: House) -> None:
     """Refused with how many, naming nobody; an office phone and the target's own do not count."""
     await scan_all(h)
-    refusal, notes = await shared_number(h.parts, HELD, Slot.MOBILE, NED)
+    refusal = await shared_number(h.parts, HELD, Slot.MOBILE, NED)
     assert refusal is not None
     assert (refusal.code, dict(refusal.facts)) == ("policy.number-shared", {"count": "1", "most": "1"})
-    assert await shared_number(h.parts, HELD, Slot.MOBILE, ALICE) == (None, ())
-    assert await shared_number(h.parts, HELD, Slot.OFFICE, NED) == (None, ())
+    assert await shared_number(h.parts, HELD, Slot.MOBILE, ALICE) is None
+    assert await shared_number(h.parts, HELD, Slot.OFFICE, NED) is None
     h.directory.phones_of[ALICE] = {Slot.OFFICE: HELD}
-    assert await shared_number(h.parts, HELD, Slot.MOBILE, NED) == (None, ())
-    assert notes == ()
+    assert await shared_number(h.parts, HELD, Slot.MOBILE, NED) is None
 
 
 async def test_the_limit_is_the_policys(tmp_path: Path) -> None:
@@ -318,13 +317,14 @@ async def test_the_limit_is_the_policys(tmp_path: Path) -> None:
         folder.mkdir()
         async with house(folder, rules=rules(shared_number_max=most)) as h:
             await scan_all(h)
-            refusal, _ = await shared_number(h.parts, HELD, Slot.ALTERNATE, NED)
+            refusal = await shared_number(h.parts, HELD, Slot.ALTERNATE, NED)
             assert (refusal.code if refusal else None) == expected
 
 
-async def test_an_incomplete_index_is_a_note_never_a_refusal(h: House) -> None:
-    """Nobody known, not everybody seen: the approver is told. A store out of reach is the same."""
-    assert await shared_number(h.parts, HELD, Slot.MOBILE, NED) == (None, (NOTE_INDEX_INCOMPLETE,))
+async def test_an_incomplete_index_is_a_signal_never_a_refusal(h: House) -> None:
+    """Nobody known, not everybody seen: said to be incomplete. A store out of reach is the same."""
+    assert await shared_number(h.parts, HELD, Slot.MOBILE, NED) is None
+    assert not (await other_holders(h.parts, HELD, Slot.MOBILE, NED)).complete
     await h.store.close()
     assert not (await other_holders(h.parts, HELD, Slot.MOBILE, NED)).complete
 

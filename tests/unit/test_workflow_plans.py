@@ -14,7 +14,7 @@ from bot.domain.change import Change, OpKind, OpState, State
 from bot.domain.methods import ALL_USERS, Default, Method, MethodRule, PolicyTarget, SmsState
 from bot.domain.people import TargetKind
 from bot.domain.phone import PhoneNumber, Slot
-from bot.domain.policy import Action, Rule, Step, Token, TokenKind
+from bot.domain.policy import Action, Risk, Rule, Step, Token, TokenKind
 from tests.doubles.directory import Fault
 from tests.doubles.house import ALICE, HELD, MARTA, OLIVIA, House, house, policy
 
@@ -189,7 +189,7 @@ class TestTheDefaultMethod:
         h.directory.phones_of.pop(ALICE)
         h.directory.other_methods[ALICE] = (Method.PASSWORD, Method.AUTHENTICATOR)
         change = await approved(h, set_mobile())
-        assert "weaker-than-held" in change.notes
+        assert [signal.risk for signal in change.risks] == [Risk.INDEX, Risk.FIRST_PHONE]
 
     async def test_the_preview_says_which_method_is_asked_for_first(self, h: House) -> None:
         """With system-preferred sign-in a phone beside a stronger method changes no prompt."""
@@ -202,7 +202,7 @@ class TestTheDefaultMethod:
     async def test_removing_the_last_method_is_warned_about(self, h: House) -> None:
         """Nothing but the password is left afterwards."""
         change = await approved(h, c.RemovePhone(ALICE_, Slot.MOBILE))
-        assert "last-method" in change.notes
+        assert [signal.risk for signal in change.risks] == [Risk.LAST_METHOD]
 
 
 class TestSmsSignIn:
