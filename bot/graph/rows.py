@@ -21,7 +21,7 @@ from bot.ports import DirectoryUnavailable
 
 PERSON_SELECT = (
     "id,displayName,userPrincipalName,mail,jobTitle,department,employeeId,accountEnabled,userType,"
-    "onPremisesSyncEnabled,createdDateTime,isManagementRestricted,usageLocation"
+    "onPremisesSyncEnabled,createdDateTime,isManagementRestricted,usageLocation,lastPasswordChangeDateTime"
 )
 #: Fixed ids of the phone methods (Graph docs "phoneAuthenticationMethod").
 METHOD_IDS = {
@@ -63,6 +63,7 @@ class UserRow(Row):
     createdDateTime: datetime | None = None  # noqa: N815
     isManagementRestricted: bool | None = None  # noqa: N815
     usageLocation: str | None = None  # noqa: N815
+    lastPasswordChangeDateTime: datetime | None = None  # noqa: N815
 
     def person(self) -> Person:
         """Not told to be enabled counts as disabled. #EXT# accounts are of another directory: guests."""
@@ -80,6 +81,7 @@ class UserRow(Row):
             restricted_unit=self.isManagementRestricted is True,
             usage_location=self.usageLocation,
             created_at=self.createdDateTime,
+            password_changed_at=self.lastPasswordChangeDateTime,
         )
 
 

@@ -9,7 +9,7 @@ beta: v1.0 does not have it. Sources: Graph docs "authentication-list-methods", 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from pydantic import Field
@@ -37,7 +37,11 @@ _REPORTS = "reports"  # a lane of its own: 5 calls in 10 s (Graph docs "throttli
 
 
 class _MethodRow(Row):
+    """The times are read of a temporaryAccessPass only; startDateTime may be later than its making."""
+
     type: str = Field("", alias="@odata.type")
+    createdDateTime: datetime | None = None  # noqa: N815
+    startDateTime: datetime | None = None  # noqa: N815
 
 
 class _PreferencesRow(Row):
@@ -118,7 +122,16 @@ async def sign_in_of(client: GraphClient, oid: str, profile: str) -> SignIn:
         unknown_methods=sum(kind is None for kind in kinds),
         default=word(Default, chosen),
         system_preferred=preferences.isSystemPreferredAuthenticationMethodEnabled,
+        passes=tuple(_issued(row for row in methods if _kind(row.type) is Method.TEMPORARY_PASS)),
     )
+
+
+def _issued(passes: Iterable[_MethodRow]) -> Iterator[datetime]:
+    """When each was made, or else from when on it can be used. One that tells neither is left out."""
+    for row in passes:
+        issued = row.createdDateTime or row.startDateTime
+        if issued is not None:
+            yield issued
 
 
 def _kind(odata_type: str) -> Method | None:

@@ -45,7 +45,7 @@ from typing import Any, TypeVar
 from aiohttp import web
 
 from .login import BOT_RESOURCE, mint
-from .people import change, hire
+from .people import TIMES, change, hire
 from .world import Group, Person, World
 from .worlds import Worlds
 
@@ -56,8 +56,9 @@ _Work = Callable[["_Ask"], Any]
 def person_json(person: Person) -> dict[str, Any]:
     """Everything a test may want to know of a person; roles sorted, times ISO 8601."""
     shape = {name: getattr(person, name) for name in Person.__dataclass_fields__ if name != "history"}
-    shape["created"] = person.created.isoformat()
-    shape["deleted_at"] = person.deleted_at.isoformat() if person.deleted_at else None
+    for name in TIMES:
+        moment = getattr(person, name)
+        shape[name] = moment.isoformat() if moment else None
     shape["directory_roles"] = sorted(person.directory_roles)
     shape["eligible_roles"] = sorted(person.eligible_roles)
     return shape | {"mri": person.mri}

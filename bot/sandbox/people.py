@@ -149,7 +149,7 @@ def oid_for(world: World, upn: str) -> str:
 def change(world: World, person: Person, fields: dict[str, Any]) -> None:
     """Set fields of a person by name; short names: manager (alias, UPN, oid, None), enabled, roles, eligible.
 
-    `phones` replaces all; `created` is ISO 8601. Raises ValueError naming what is unknown, changing nothing.
+    `phones` replaces all; times are ISO 8601. Raises ValueError naming what is unknown, changing nothing.
     """
     ready = {}
     for name, value in fields.items():
@@ -163,7 +163,7 @@ def change(world: World, person: Person, fields: dict[str, Any]) -> None:
             value = manager.oid
         elif name in ("directory_roles", "eligible_roles"):
             value = set(value)
-        elif name in ("created", "deleted_at") and isinstance(value, str):
+        elif name in TIMES and isinstance(value, str):
             value = datetime.fromisoformat(value)
         elif name == "other_methods" and not set(value) <= set(METHOD_KINDS):
             raise ValueError(f"no such kinds of method (known: {', '.join(METHOD_KINDS)})")
@@ -176,6 +176,7 @@ def change(world: World, person: Person, fields: dict[str, Any]) -> None:
     world.reindex(person)
 
 
+TIMES = ("created", "deleted_at", "password_changed", "pass_issued")
 _SHORT = {
     "manager": "manager_oid",
     "enabled": "account_enabled",

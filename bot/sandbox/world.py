@@ -49,6 +49,11 @@ def stable_id(*parts: str) -> str:
     return str(uuid.uuid5(_NAMESPACE, "\x1f".join(parts)))
 
 
+def stamp(moment: datetime) -> str:
+    """A time as Graph writes it."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 #: Kinds of method beside the phones, as in "#microsoft.graph.{kind}AuthenticationMethod".
 METHOD_KINDS = (
     *("password", "email", "fido2", "microsoftAuthenticator", "softwareOath", "temporaryAccessPass"),
@@ -74,6 +79,7 @@ class Person:
     phoneNumberNotUnique or None; `default_method` is push, oath, sms, voiceMobile, voiceAlternateMobile,
     voiceOffice or None; roles are role template ids; `other_methods` are METHOD_KINDS; `licences` are SKU
     part numbers; `per_user_mfa` is disabled, enabled or enforced; `system_preferred` None = as the rule says.
+    `password_changed` and `pass_issued` (of a temporaryAccessPass) None = when the account was made.
     """
 
     oid: str
@@ -91,6 +97,8 @@ class Person:
     account_enabled: bool = True
     synced: bool = False
     created: datetime = datetime(2024, 3, 4, 9, 0, tzinfo=UTC)
+    password_changed: datetime | None = None
+    pass_issued: datetime | None = None
     management_restricted: bool = False
     manager_oid: str | None = None
     installed: bool = True

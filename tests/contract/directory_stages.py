@@ -102,6 +102,10 @@ class Stage(Protocol):
         """Methods that are no phones, and the default."""
         ...
 
+    def reset(self, alias: str, *, password: datetime, issued: datetime) -> None:
+        """When the password was changed and a Temporary Access Pass, the only other method, was issued."""
+        ...
+
     def default_moves(self) -> None:
         """From now on a mobile that is set becomes the default."""
         ...
@@ -185,6 +189,11 @@ class FakeStage:
     def sign_in(self, alias: str, *, methods: tuple[Method, ...], default: Default) -> None:
         self.directory.other_methods[self.oid(alias)] = methods
         self.directory.preferred[self.oid(alias)] = default
+
+    def reset(self, alias: str, *, password: datetime, issued: datetime) -> None:
+        oid, fake = self.oid(alias), self.directory
+        fake.people[oid] = replace(fake.people[oid], password_changed_at=password)
+        fake.other_methods[oid], fake.passes[oid] = (Method.TEMPORARY_PASS,), (issued,)
 
     def default_moves(self) -> None:
         self.directory.moves_default = Default.SMS
@@ -338,6 +347,11 @@ class SandboxStage:
         chosen = None if default is Default.NONE else default.value
         fields = {"other_methods": [method.value for method in methods], "default_method": chosen}
         self._call("PATCH", f"/people/{alias}", fields)
+
+    def reset(self, alias: str, *, password: datetime, issued: datetime) -> None:
+        fields = {"password_changed": password.isoformat(), "pass_issued": issued.isoformat()}
+        methods = [Method.TEMPORARY_PASS.value]
+        self._call("PATCH", f"/people/{alias}", {**fields, "other_methods": methods})
 
     def default_moves(self) -> None:
         self._rules(default_moves=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,19 @@ async def test_methods_and_default_are_read(stage: Stage) -> None:
     assert (seen.default, seen.unknown_methods) == (Default.SMS, 0)
     assert seen.system_preferred is False
     assert seen.stronger_than_phone == (Method.AUTHENTICATOR,)
+
+
+async def test_resets_are_read_with_their_times(stage: Stage) -> None:
+    """When the password was changed comes with the person, when a pass was issued with the methods."""
+    password, issued = (datetime(2026, 3, day, 8, 30, tzinfo=UTC) for day in (1, 2))
+    stage.reset("otto", password=password, issued=issued)
+    person = await stage.directory.person(stage.oid("otto"))
+    assert person is not None
+    assert person.password_changed_at == password
+    seen = await stage.directory.sign_in(stage.oid("otto"))
+    assert seen.passes == (issued,)
+    stage.profile("phone-only")
+    assert (await stage.directory.sign_in(stage.oid("otto"))).passes == ()
 
 
 async def test_no_default_is_told_as_none(stage: Stage) -> None:

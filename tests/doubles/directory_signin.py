@@ -51,7 +51,8 @@ class Deed:
 class SigningIn(ABC):
     """Everything may be changed between calls; dictionaries are keyed by object id.
 
-    preferred: the default method. other_methods: methods that are no phones. sms: what was last done about
+    preferred: the default method. other_methods: methods that are no phones. passes: when
+    Temporary Access Passes were issued. sms: what was last done about
     SMS sign-in. moves_default: the default after any set phone (None = it stays). profile, cloud: as the
     adapter's. unreadable: why the sign-in experience of everybody cannot be read, "" = it can.
     """
@@ -67,6 +68,7 @@ class SigningIn(ABC):
         self.preferred: dict[str, Default] = {}
         self.system_preferred: bool | None = False
         self.other_methods: dict[str, tuple[Method, ...]] = {}
+        self.passes: dict[str, tuple[datetime, ...]] = {}
         self.moves_default: Default | None = None
         self.sms: dict[str, SmsState] = {}
         self.policy = MethodPolicy(
@@ -103,7 +105,13 @@ class SigningIn(ABC):
         others = self.other_methods.get(oid, (Method.PASSWORD,))
         phones = (Method.PHONE,) * len(self.phones_of.get(oid, {}))
         default = self.preferred.get(oid, Default.NONE)
-        return SignIn(methods=(*others, *phones), default=default, system_preferred=self.system_preferred)
+        passes = self.passes.get(oid, ())
+        return SignIn(
+            methods=(*others, *phones),
+            default=default,
+            system_preferred=self.system_preferred,
+            passes=passes,
+        )
 
     async def set_default(self, oid: str, default: Default, call_id: str) -> Receipt:
         if default in (Default.NONE, Default.UNKNOWN):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..world import Person, stable_id
+from ..world import Person, stable_id, stamp
 from .call import Answer, Call
 from .errors import OURS, auth_error
 from .phones import SERVES, read_methods, target, writable
@@ -69,7 +69,9 @@ def list_methods(call: Call) -> Answer:
 
 
 def _other(person: Person, kind: str) -> dict[str, Any]:
-    created = person.created.strftime("%Y-%m-%dT%H:%M:%SZ")
+    # createdDateTime of a password is when it was last changed (Graph docs "passwordauthenticationmethod").
+    later = {"password": person.password_changed, "temporaryAccessPass": person.pass_issued}
+    created = stamp(later.get(kind) or person.created)
     shape: dict[str, Any] = {
         "@odata.type": f"#microsoft.graph.{kind}AuthenticationMethod",
         "id": _FIXED_IDS.get(kind) or stable_id(person.oid, kind),

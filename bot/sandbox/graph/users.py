@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from ..world import Person
+from ..world import Person, stamp
 from . import licences
 from .call import Answer, Call
 from .errors import COUNT, OURS, SEARCH_HEADER, SORTING, GraphError, not_found
@@ -41,7 +41,8 @@ PROPERTIES: dict[str, Callable[[Person], Any]] = {
     "userType": lambda p: p.user_type,
     "accountEnabled": lambda p: p.account_enabled,
     "onPremisesSyncEnabled": lambda p: True if p.synced else None,
-    "createdDateTime": lambda p: p.created.strftime("%Y-%m-%dT%H:%M:%SZ"),
+    "createdDateTime": lambda p: stamp(p.created),
+    "lastPasswordChangeDateTime": lambda p: stamp(p.password_changed or p.created),
     "isManagementRestricted": lambda p: p.management_restricted or None,
     "preferredLanguage": lambda p: p.locale,
     "proxyAddresses": lambda p: [f"SMTP:{p.mail}"] if p.mail else [],
@@ -134,7 +135,7 @@ def _deleted(person: Person) -> dict[str, Any]:
     return {
         **shown(person, list(PROPERTIES)),
         "userPrincipalName": person.oid.replace("-", "") + person.upn,
-        "deletedDateTime": moment.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "deletedDateTime": stamp(moment),
     }
 
 
