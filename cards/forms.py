@@ -8,11 +8,24 @@ Sources: "People picker in Adaptive Cards" (choices.data, value = object id), Ad
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 import microsoft_teams.cards as ac
 
-from bot.domain.command import Check, Order, RemovePhone, SetPhone, Show, SmsSignIn, Swap, WhoKind
+from bot.domain.command import (
+    Check,
+    Freeze,
+    History,
+    Order,
+    RemovePhone,
+    SetPhone,
+    Show,
+    SmsSignIn,
+    Swap,
+    Unfreeze,
+    WhoKind,
+)
 from bot.domain.outcome import Choice, Form
 from bot.domain.people import Person
 from bot.domain.phone import EXAMPLES, Slot
@@ -20,6 +33,7 @@ from bot.domain.reason import Refusal
 
 from . import verbs
 from .foreign import SHORT, free, plain
+from .refusals import run
 from .sheet import Button, Drawn, Sheet
 from .words import Words, msg
 
@@ -68,7 +82,7 @@ def choice(outcome: Choice, _: Words) -> Drawn:
         return sheet.done()
     if isinstance(then, Check):
         return _which(outcome.people, _)
-    return _look(outcome.people, "show" if isinstance(then, Show) else "history", _)
+    return _look(outcome.people, _LOOKS[type(then)], _)
 
 
 def _which(people: tuple[Person, ...], _: Words) -> Drawn:
@@ -83,25 +97,40 @@ def _which(people: tuple[Person, ...], _: Words) -> Drawn:
     return sheet.done()
 
 
-def _look(people: tuple[Person, ...], verb: str, _: Words) -> Drawn:
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """A command that needs only the person. by_choice: with button data of its own, not a command."""
+
+    verb: str
+    title: str
+    usage: str
+    by_choice: bool = False
+
+
+_LOOKS: Final[dict[type[object], _Look]] = {
+    Show: _Look("show", msg("Show {name} {tail}"), msg("Or type `show NAME@COMPANY`"), True),
+    History: _Look("history", msg("History of {name} {tail}"), msg("Or type `history NAME@COMPANY`"), True),
+    Freeze: _Look("freeze", msg("Freeze {name} {tail}"), msg("Or type `freeze NAME@COMPANY because WHY`")),
+    Unfreeze: _Look("unfreeze", msg("Unfreeze {name} {tail}"), msg("Or type `unfreeze NAME@COMPANY`")),
+}
+
+
+def _look(people: tuple[Person, ...], look: _Look, _: Words) -> Drawn:
     sheet = Sheet(_)
     sheet.status("?", msg("Which one?"), "accent")
     sheet.title(msg("{count} people match"), count=str(len(people)))
     for person in people[:MOST_BUTTONS]:
         name = plain(person.name)
-        title = _(
-            msg("Show {name} {tail}") if verb == "show" else msg("History of {name} {tail}"),
-            name=plain(name, BUTTON_NAME),
-            tail=_tail(person),
-        )
-        button = Button(title, verbs.CHOOSE, verbs.choose_data(verb, person.oid))
+        title = _(look.title, name=plain(name, BUTTON_NAME), tail=_tail(person))
+        button = Button(title, verbs.CHOOSE, verbs.choose_data(look.verb, person.oid))
+        if not look.by_choice:
+            button = run(title, f"{look.verb} {person.oid}")
         sheet.say("{name}", "Medium", name=name)
         sheet.quiet("{details}", "None", details=_details(_, person))
         sheet.buttons(button)
     if len(people) > MOST_BUTTONS:
         sheet.quiet(msg("{count} more match; please be more precise."), count=str(len(people) - MOST_BUTTONS))
-    usage = msg("Or type `show NAME@COMPANY`") if verb == "show" else msg("Or type `history NAME@COMPANY`")
-    sheet.quiet(usage, "Medium")
+    sheet.quiet(look.usage, "Medium")
     return sheet.done()
 
 

@@ -42,6 +42,8 @@ ALLOWED: Mapping[type[object], frozenset[Role] | None] = MappingProxyType(
         c.OpenRequests: frozenset({Role.OPERATOR}),
         c.Repeat: frozenset({Role.OPERATOR}),
         c.History: _LOOKERS,
+        c.Freeze: EVERYONE,  # for others only security, which is finer and judged where it is handled
+        c.Unfreeze: frozenset({Role.SECURITY}),
         c.WhoHas: frozenset({Role.AUDITOR, Role.SECURITY}),
     }
 )

@@ -205,6 +205,21 @@ class Reject:
 
 
 @dataclass(frozen=True, slots=True)
+class Freeze:
+    """Nothing about this person's phones goes forward any more. Everybody may for themselves."""
+
+    who: Who
+    reason: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Unfreeze:
+    """One of the two yeses of security that end a freeze."""
+
+    who: Who
+
+
+@dataclass(frozen=True, slots=True)
 class Refresh:
     """A read-only redraw of a card; never decides anything."""
 
@@ -257,6 +272,8 @@ Command = (
     | Cancel
     | Approve
     | Reject
+    | Freeze
+    | Unfreeze
     | Refresh
     | Tampered
     | Unknown

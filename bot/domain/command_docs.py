@@ -164,6 +164,22 @@ COMMANDS: tuple[CommandDoc, ...] = (
         ("who uses", "whose number is"),
     ),
     CommandDoc(
+        c.Freeze,
+        "freeze",
+        "freeze WHO [because TEXT]",
+        "freeze alice@contoso.com because somebody rang and claimed to be her",
+        "Stops every request about somebody's phones at once; security is alerted, sign-in is untouched. "
+        "`freeze me` works for everyone; for others it needs the role security.",
+    ),
+    CommandDoc(
+        c.Unfreeze,
+        "unfreeze",
+        "unfreeze WHO",
+        "unfreeze alice@contoso.com",
+        "Lifts a freeze. It takes two of security: not who froze, nor who made a disputed request.",
+        ("thaw",),
+    ),
+    CommandDoc(
         c.Explain,
         "explain",
         "explain CODE",

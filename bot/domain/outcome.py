@@ -11,7 +11,8 @@ from datetime import datetime
 from enum import StrEnum
 
 from bot.domain.change import Change
-from bot.domain.command import CardRef, Check, History, Order, Show
+from bot.domain.command import CardRef, Check, Freeze, History, Order, Show, Unfreeze
+from bot.domain.freeze import Freeze as Mark
 from bot.domain.numbers import WhoHasAnswer
 from bot.domain.people import Person, Role
 from bot.domain.phone import Slot
@@ -139,13 +140,14 @@ class PageKind(StrEnum):
     OPEN = "open"
     EXPLAIN = "explain"
     WHO_HAS = "who-has"
+    FREEZE = "freeze"
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
     """A list or a text to read. more: how many rows were left out.
 
-    standing: of `show`. verdicts, slot, number (masked): of `check`.
+    standing: of `show`. verdicts, slot, number (masked): of `check`. freeze: the last one of the person.
     """
 
     kind: PageKind
@@ -159,6 +161,7 @@ class Page:
     verdicts: tuple[Verdict, ...] = ()
     slot: Slot | None = None
     number: str = ""
+    freeze: Mark | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +169,7 @@ class Choice:
     """Several people match; nobody is picked. then: the command that waits, with everything else said."""
 
     people: tuple[Person, ...]
-    then: Order | Show | History | Check
+    then: Order | Show | History | Check | Freeze | Unfreeze
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,6 +114,17 @@ def _person(verb: str, words: Sequence[Word], line: Line) -> Command:
     return c.Show(who) if verb == "show" else c.History(who)
 
 
+def _freeze(verb: str, words: Sequence[Word], line: Line) -> Command:
+    head, because = cut_reason(words)
+    head = polite(head)
+    if any(is_number(word) for word in head):
+        return _malformed(verb, "That is a phone number; I need a person.")
+    who = read_who(head)
+    if who is None:
+        return _malformed(verb, "The person is missing; `freeze me` is for yourself.")
+    return c.Freeze(who, reason_text(line, because)) if verb == "freeze" else c.Unfreeze(who)
+
+
 def _request(verb: str, words: Sequence[Word], line: Line) -> Command:
     words = polite(_drop(words, _BEFORE_ID))
     request = read_request_id(words)
@@ -242,6 +253,8 @@ _READERS: Mapping[str, Callable[[str, Sequence[Word], Line], Command]] = Mapping
         "approve": _request,
         "reject": _reject,
         "who has": _who_has,
+        "freeze": _freeze,
+        "unfreeze": _freeze,
         "explain": _explain,
     }
 )

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import bot.domain.directory_reasons
-import bot.domain.number_reasons
-import bot.domain.usability_reasons  # noqa: F401 - the same
+from bot.domain import (  # noqa: F401 - importing registers
+    directory_reasons,
+    number_reasons,
+    stop_reasons,
+    usability_reasons,
+)
 from bot.domain.reason import REGISTRY, Reason
 
 _LEARN = "https://learn.microsoft.com"

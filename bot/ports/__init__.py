@@ -34,6 +34,8 @@ from bot.ports.store import (
     Recent,
     Store,
     StoreUnavailable,
+    Switching,
+    Thaw,
     Won,
 )
 
@@ -65,6 +67,8 @@ __all__ = [
     "Recent",
     "Store",
     "StoreUnavailable",
+    "Switching",
+    "Thaw",
     "Tokens",
     "Unread",
     "Won",

@@ -13,7 +13,9 @@ from typing import Protocol
 
 from bot.domain.audit import AuditEvent, AuditRecord
 from bot.domain.change import Change
+from bot.domain.freeze import Freeze, FreezeKind
 from bot.domain.phone import PhoneNumber
+from bot.domain.switch import Switch, SwitchName
 
 
 class StoreUnavailable(Exception):
@@ -24,18 +26,22 @@ class StoreUnavailable(Exception):
 
 
 class MessageKind(StrEnum):
-    """ask: approval card to an approver. notice: news for requester or target. redraw: posted cards."""
+    """ask: approval card to an approver. notice: news for requester or target. redraw: posted cards.
+
+    alert: something that people must look at; to_oid may be `role:NAME`, everybody who has the role.
+    """
 
     ASK = "ask"
     NOTICE = "notice"
     REDRAW = "redraw"
+    ALERT = "alert"
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
     """A reference to something to be said later; the card is drawn at delivery. key: unique.
 
-    subject: the person it is about, where it is about no change.
+    subject: the person it is about, where it is about no change. topic: of an alert, what it is about.
     """
 
     key: str
@@ -45,6 +51,7 @@ class Message:
     due_at: datetime | None = None
     attempts: int = 0
     subject: str = ""
+    topic: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +68,30 @@ class Received:
 class Move:
     """A guarded step of one change: stored only if state and row_version are still those of `before`.
 
-    unexpired_at: when given, also only if `before.expires_at` is later than this time.
+    unexpired_at: when given, also only if `before.expires_at` is later than this time. despite_freeze: a
+    step that `freeze.goes_forward` names is stored though the person is frozen; any other needs no leave.
     """
 
     before: Change
     after: Change
     unexpired_at: datetime | None = None
+    despite_freeze: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Thaw:
+    """A guarded step of one freeze: a lift more, or its end. Lost when it ended or grew in between."""
+
+    before: Freeze
+    after: Freeze
+
+
+@dataclass(frozen=True, slots=True)
+class Switching:
+    """A guarded step of one switch. before: None = it was never touched."""
+
+    before: Switch | None
+    after: Switch
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +99,9 @@ class Commit:
     """Everything that must become true together. numbers: clear new numbers by (change id, operation n).
 
     The store derives from the states: slot locks (taken in LOCKING states, released at the end) and the
-    erasing of sealed numbers (at any terminal state).
+    erasing of sealed numbers (at any terminal state). freezes: of somebody who is frozen already, a new one
+    adds those whom it bars and takes back the lifts so far. A move that sends a write is lost (PAUSED) while
+    a switch is closed.
     """
 
     at: datetime
@@ -84,6 +111,9 @@ class Commit:
     events: tuple[AuditEvent, ...] = ()
     messages: tuple[Message, ...] = ()
     received: Received | None = None
+    freezes: tuple[Freeze, ...] = ()
+    thaws: tuple[Thaw, ...] = ()
+    switchings: tuple[Switching, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +127,8 @@ class LostBecause(StrEnum):
     SLOT_TAKEN = "slot taken"
     RECEIVED_BEFORE = "received before"
     ID_TAKEN = "id taken"
+    FROZEN = "frozen"
+    PAUSED = "paused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +238,26 @@ class Store(LaneBook, Protocol):
         ...
 
     async def received(self, conversation_id: str, activity_id: str) -> Received | None: ...
+
+    async def freeze_of(self, oid: str) -> Freeze | None:
+        """The freeze that holds for this person now."""
+        ...
+
+    async def last_freeze(self, oid: str) -> Freeze | None:
+        """The newest freeze of this person, ended or not; ended ones are kept for a while."""
+        ...
+
+    async def freezes(self, limit: int) -> tuple[Freeze, ...]:
+        """Every freeze that holds, newest first."""
+        ...
+
+    async def freezes_by(self, oid: str, kind: FreezeKind, since: datetime) -> int:
+        """How many of this kind the person has set since then, ended ones too."""
+        ...
+
+    async def switches(self) -> dict[SwitchName, Switch]:
+        """The switches as they stand; one that was never touched is missing."""
+        ...
 
     async def claim_changes(
         self, worker: str, now: datetime, lease: timedelta, limit: int

@@ -1,8 +1,8 @@
 """One commit: everything becomes true together, or nothing does and we say why.
 
 Knows the order of writes, the guards, slot locks and sealed numbers. Must not know who asked or what comes
-next. Rows are locked in one order everywhere (inbox, changes by id, slots, messages, audit head), so that
-two commits do not wait for each other; the audit head comes last because everybody needs it.
+next. Rows are locked in one order everywhere (inbox, freezes, switches, changes by id, slots, messages, audit
+head), so that two commits do not wait for each other; the audit head comes last because everybody needs it.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from bot.domain.change import LOCKING, TERMINAL, Change, may_move
+from bot.domain.change import LOCKING, TERMINAL, Change, OpState, may_move
+from bot.domain.freeze import goes_forward
 from bot.domain.phone import PhoneNumber, Purpose
 from bot.ports import Commit, Lost, LostBecause, Message, Move, Received, Won
-from bot.store import rows
+from bot.store import freezes, rows, switches
 from bot.store import tables as t
 from bot.store.audit import Chain
 from bot.store.keyring import KeyRing
@@ -104,6 +105,8 @@ class Writer:
         """All of a checked commit in the caller's transaction. Raises LosingError to have it undone."""
         if commit.received:
             _receive(connection, commit.received, commit.at)
+        _keep_freezes(connection, commit)
+        _keep_switches(connection, commit)
         stored = {}
         if commit.create:
             stored[commit.create.id] = _create(connection, commit.create)
@@ -143,6 +146,38 @@ class Writer:
         if over:
             gone = t.sealed_numbers.c.change_id.in_(sorted(over))
             connection.execute(sa.delete(t.sealed_numbers).where(gone))
+
+
+def _keep_freezes(connection: Connection, commit: Commit) -> None:
+    """Freezes and thaws, then the guard: nothing goes forward for a frozen person without leave."""
+    marked = {freeze.person.oid for freeze in commit.freezes}
+    marked |= {step.before.person.oid for step in commit.thaws}
+    stopped = [move for move in commit.moves if goes_forward(move.before, move.after)]
+    freezes.lock(connection, marked, exclusive=True)
+    freezes.lock(connection, {move.after.target.oid for move in stopped} - marked, exclusive=False)
+    for step in commit.thaws:
+        if not freezes.thaw(connection, step):
+            raise LosingError(LostBecause.MOVED, "")
+    for freeze in sorted(commit.freezes, key=lambda freeze: freeze.person.oid):
+        freezes.put(connection, freeze)
+    needing = {move.after.target.oid: move.after.id for move in stopped if not move.despite_freeze}
+    for oid in sorted(freezes.frozen(connection, set(needing))):
+        raise LosingError(LostBecause.FROZEN, needing[oid])
+
+
+def _keep_switches(connection: Connection, commit: Commit) -> None:
+    """Turns switches, then the guard: no write is sent while one is closed."""
+    for step in sorted(commit.switchings, key=lambda step: step.after.name):
+        if not switches.turn(connection, step):
+            raise LosingError(LostBecause.MOVED, "")
+    sending = next((move.after.id for move in commit.moves if _sends(move)), None)
+    if sending is not None and switches.closed(connection):
+        raise LosingError(LostBecause.PAUSED, sending)
+
+
+def _sends(move: Move) -> bool:
+    pairs = zip(move.after.operations, move.before.operations, strict=True)
+    return any(op.state is OpState.SENDING and op.attempt > was.attempt for op, was in pairs)
 
 
 def _receive(connection: Connection, received: Received, at: datetime) -> None:
@@ -250,6 +285,7 @@ def _enqueue(connection: Connection, messages: Iterable[Message], at: datetime) 
             "change_id": message.change_id,
             "to_oid": message.to_oid,
             "subject": message.subject,
+            "topic": message.topic,
             "state": t.WAITING,
             "due_at": message.due_at or at,
             "attempts": message.attempts,

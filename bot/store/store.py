@@ -17,8 +17,10 @@ from sqlalchemy.engine import Connection
 
 from bot.domain.audit import AuditEvent, AuditRecord, link
 from bot.domain.change import Change
+from bot.domain.freeze import Freeze, FreezeKind
 from bot.domain.numbers import Coverage, Holding, Scan, Sighting
 from bot.domain.phone import PhoneNumber
+from bot.domain.switch import Switch, SwitchName
 from bot.ports import (
     ChainReport,
     Clock,
@@ -32,7 +34,7 @@ from bot.ports import (
     Recent,
     Won,
 )
-from bot.store import numbers, queries, rows, work
+from bot.store import freezes, numbers, queries, rows, switches, work
 from bot.store import tables as t
 from bot.store.audit import Chain
 from bot.store.commits import LosingError, Writer, check, find_received
@@ -159,6 +161,22 @@ class SqlStore:
 
     async def received(self, conversation_id: str, activity_id: str) -> Received | None:
         return await self._database.read(lambda c: find_received(c, conversation_id, activity_id))
+
+    # --- what stops changes -------------------------------------------------------------------------------
+    async def freeze_of(self, oid: str) -> Freeze | None:
+        return await self._database.read(lambda c: freezes.freeze_of(c, oid))
+
+    async def last_freeze(self, oid: str) -> Freeze | None:
+        return await self._database.read(lambda c: freezes.last_of(c, oid))
+
+    async def freezes(self, limit: int) -> tuple[Freeze, ...]:
+        return await self._database.read(lambda c: freezes.holding(c, limit))
+
+    async def freezes_by(self, oid: str, kind: FreezeKind, since: datetime) -> int:
+        return await self._database.read(lambda c: freezes.set_by(c, oid, kind, since))
+
+    async def switches(self) -> dict[SwitchName, Switch]:
+        return await self._database.read(switches.read)
 
     # --- work ---------------------------------------------------------------------------------------------
     async def claim_changes(

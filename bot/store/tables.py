@@ -218,14 +218,24 @@ undo_keys = sa.Table(
     _time("until"),
 )
 
+# A freeze that ended is kept a while: the caps count it.
 freezes = sa.Table(
     "freezes",
     metadata,
     _text("oid", key=True),
-    *map(_text, ("name", "upn", "by_oid", "by_name", "by_upn", "kind", "change_id", "disputed_oid")),
-    _time("at", needed=True),
-    _json("lifts"),
+    sa.Column("at", UtcTime, primary_key=True, nullable=False),
+    *map(_text, ("name", "upn", "by_oid", "by_name", "by_upn", "kind", "change_id", "why")),
+    *map(_json, ("barred", "lifts")),
+    _time("ended_at"),
 )
+sa.Index(
+    "ix_freezes_holding",
+    freezes.c.oid,
+    unique=True,
+    sqlite_where=freezes.c.ended_at.is_(None),
+    postgresql_where=freezes.c.ended_at.is_(None),
+)
+sa.Index("ix_freezes_by", freezes.c.by_oid, freezes.c.at)
 
 absences = sa.Table("absences", metadata, _text("oid", key=True), _time("until", needed=True))
 
@@ -233,6 +243,7 @@ switches = sa.Table(
     "switches",
     metadata,
     _text("name", key=True),
+    _flag("closed"),
     *map(_text, ("by_oid", "by_name", "by_upn", "why")),
     _time("at", needed=True),
     _json("lifts"),
@@ -272,7 +283,7 @@ outbox = sa.Table(
     "outbox",
     metadata,
     _text("key", key=True),
-    *map(_text, ("kind", "change_id", "to_oid", "subject", "state")),
+    *map(_text, ("kind", "change_id", "to_oid", "subject", "topic", "state")),
     _time("due_at", needed=True),
     _number("attempts"),
     _text("why"),

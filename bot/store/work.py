@@ -78,6 +78,7 @@ def claim_messages(
             row.due_at,
             row.attempts + 1,
             row.subject,
+            row.topic,
         )
         for row in found
     )

@@ -15,6 +15,7 @@ from bot.domain.phone import PhoneNumber
 from bot.domain.reason import Refusal
 from bot.ports import DirectoryRefused, DirectoryUnavailable, DirectoryUncertain
 from bot.workflow.effects import Effects, Reading
+from bot.workflow.freezing import Freezing
 from bot.workflow.parts import Parts
 from bot.workflow.progress import Progress, result_facts
 from bot.workflow.rechecking import Rechecks
@@ -37,9 +38,10 @@ Numbers = dict[int, PhoneNumber]
 class Applying:
     """The worker's side of a change. `work` is given a change whose lease the caller holds."""
 
-    def __init__(self, parts: Parts, rechecks: Rechecks) -> None:
+    def __init__(self, parts: Parts, rechecks: Rechecks, freezing: Freezing) -> None:
         self._parts = parts
         self._rechecks = rechecks
+        self._freezing = freezing
         self._effects = Effects(parts)
         self._progress = Progress(parts)
 
@@ -92,14 +94,21 @@ class Applying:
             await self._progress.later(change, now + PAUSED)
             return False
         try:
-            guard = operation is not None and operation.kind.conditional
-            why = await (
-                self._rechecks.against_guard(change) if guard else self._rechecks.against(change, numbers)
-            )
+            if operation is not None and operation.kind.conditional:
+                why = await self._rechecks.against_guard(change)
+            else:
+                why = await self._rechecks.against(change, numbers) or await self._stopped_by_freeze(change)
         except DirectoryUnavailable as error:
             await self._progress.later(change, now + (error.retry_after or RETRY))
             return False
         return True if why is None else why
+
+    async def _stopped_by_freeze(self, change: Change) -> Refusal | None:
+        """A freeze stops the first write; a plan that has changed something is finished."""
+        if any(operation.state is OpState.DONE for operation in change.operations):
+            return None
+        leave = await self._freezing.leave(change)
+        return leave if isinstance(leave, Refusal) else None
 
     async def _run(self, stored: Change, numbers: Numbers, *, interrupted: bool = False) -> None:
         """The rest of the plan, operation by operation; each result is stored before the next begins.
@@ -150,7 +159,10 @@ class Applying:
         after = replace(change.having(sending), state=State.APPLYING, expires_at=None)
         facts = {**result_facts(sending), "content": change.content_hash}
         fresh = change.state is State.APPROVED
-        intent = await self._progress.step(stored, after, "attempted", facts, unexpired=fresh)
+        leave = await self._freezing.has_leave(change)
+        intent = await self._progress.step(
+            stored, after, "attempted", facts, unexpired=fresh, despite_freeze=leave
+        )
         if intent is None:
             return None
         call_id = f"{change.correlation_id}-{operation.n}-{attempt}"

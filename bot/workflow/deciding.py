@@ -17,6 +17,7 @@ from bot.domain.phone import hide_numbers
 from bot.domain.reason import Refusal
 from bot.ports import Commit, DirectoryUnavailable, Lost, LostBecause, Message, MessageKind, Move
 from bot.workflow.approvers import Approvers
+from bot.workflow.freezing import Freezing
 from bot.workflow.parts import Envelope, Parts, event
 from bot.workflow.requests import MOVE_TRIES, ended, notice, redraw
 from bot.workflow.views import approver_names, may_see, outcome_of, view_of
@@ -27,9 +28,10 @@ _ENDED_UNDECIDED = frozenset({State.EXPIRED, State.CANCELLED, State.BLOCKED})
 class Deciding:
     """The approver's side of a change."""
 
-    def __init__(self, parts: Parts, approvers: Approvers) -> None:
+    def __init__(self, parts: Parts, approvers: Approvers, freezing: Freezing) -> None:
         self._parts = parts
         self._approvers = approvers
+        self._freezing = freezing
 
     async def vote(
         self, verdict: Verdict, change: Change, actor: Actor, because: str, envelope: Envelope
@@ -47,9 +49,12 @@ class Deciding:
                     (reasons.REASON_MISSING.refuse(id=change.printed_id),),
                     view_of(self._parts, change, actor.oid, may_vote=True),
                 )
-            done = await self._parts.store.commit(
-                self._decision(verdict, change, step, actor, via, because, envelope)
-            )
+            leave = await self._leave(verdict, change)
+            if isinstance(leave, Refusal):
+                return self._refused(leave, change, actor)
+            decision = self._decision(verdict, change, step, actor, via, because, envelope)
+            leaving = tuple(replace(move, despite_freeze=leave) for move in decision.moves)
+            done = await self._parts.store.commit(replace(decision, moves=leaving))
             if not isinstance(done, Lost):
                 self._parts.metrics.count("votes", verdict.value)
                 return await outcome_of(self._parts, done.changes[0], actor.oid)
@@ -102,6 +107,15 @@ class Deciding:
             )
             if not isinstance(done, Lost):
                 return
+
+    async def _leave(self, verdict: Verdict, change: Change) -> Refusal | bool:
+        """A freeze stops approvals, never a rejection."""
+        if verdict is Verdict.REJECT:
+            return False
+        try:
+            return await self._freezing.leave(change)
+        except DirectoryUnavailable:
+            return reasons.RIGHTS_UNKNOWN.refuse()
 
     async def _standing(self, change: Change, step: ResolvedStep, actor: Actor) -> str | Refusal:
         """The token by which this person may decide now, or why not."""

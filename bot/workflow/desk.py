@@ -13,13 +13,14 @@ from bot.domain import reasons
 from bot.domain.access import may
 from bot.domain.change import Change, Verdict
 from bot.domain.outcome import Outcome, Page, PageKind, Refused
-from bot.domain.people import Actor
+from bot.domain.people import Actor, Role
 from bot.domain.reason import Refusal
 from bot.ports import Listing
 from bot.workflow.applying import Applying
 from bot.workflow.approvers import Approvers
 from bot.workflow.checking import Checking
 from bot.workflow.deciding import Deciding
+from bot.workflow.freezing import Freezing
 from bot.workflow.identity import Identity
 from bot.workflow.judging import Judge
 from bot.workflow.parts import Envelope, Parts, denied
@@ -44,11 +45,13 @@ class Desk:
         approvers = Approvers(parts)
         judge = Judge(parts, approvers)
         self.checking = Checking(parts)
-        self._requests = Requests(parts, judge, self.checking)
+        self.freezing = Freezing(parts, self._identity)
+        self._requests = Requests(parts, judge, self.checking, self.freezing)
         self._reading = Reading(parts)
         self._asking = Asking(parts)
-        self.deciding = Deciding(parts, approvers)
-        self.applying = Applying(parts, Rechecks(parts, self._identity, approvers, judge))
+        self.deciding = Deciding(parts, approvers, self.freezing)
+        rechecks = Rechecks(parts, self._identity, approvers, judge)
+        self.applying = Applying(parts, rechecks, self.freezing)
         self._audited: dict[tuple[str, str], datetime] = {}
 
     async def handle(self, command: c.Command, envelope: Envelope) -> Outcome:
@@ -73,6 +76,8 @@ class Desk:
     def _allowed(self, command: c.Command, actor: Actor) -> bool:
         if isinstance(command, c.Show):
             return self._reading.show_is_own(command, actor)
+        if isinstance(command, c.Freeze):
+            return Role.SECURITY in actor.roles or self.freezing.is_own(command, actor)
         return may(type(command), actor.roles)
 
     async def _answer(self, command: c.Command, actor: Actor, envelope: Envelope) -> Outcome:
@@ -87,6 +92,10 @@ class Desk:
                 return await self._asking.answer(command, actor, envelope)
             case c.History():
                 return await self._reading.history(command, actor)
+            case c.Freeze():
+                return await self.freezing.freeze(command, actor, envelope)
+            case c.Unfreeze():
+                return await self.freezing.unfreeze(command, actor, envelope)
             case c.MyRequests():
                 return await self._reading.listing(PageKind.MY_REQUESTS, Listing.MINE, actor)
             case c.Approvals():

@@ -38,13 +38,14 @@ class Progress:
         *,
         told: tuple[Message, ...] = (),
         unexpired: bool = False,
+        despite_freeze: bool = False,
     ) -> Change | None:
         """One guarded move with its audit event."""
         now = self._parts.now()
         done = await self._parts.store.commit(
             Commit(
                 at=now,
-                moves=(Move(before, after, now if unexpired else None),),
+                moves=(Move(before, after, now if unexpired else None, despite_freeze),),
                 events=(event(after, what, WORKER, **facts),),
                 messages=(*told, *(() if what in _NOT_REDRAWN else (redraw(before),))),
             )

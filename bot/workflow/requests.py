@@ -20,6 +20,7 @@ from bot.domain.reason import Refusal
 from bot.domain.usability import Verdict
 from bot.ports import Commit, DirectoryUnavailable, Lost, LostBecause, Message, MessageKind, Move
 from bot.workflow.checking import Checking
+from bot.workflow.freezing import Freezing, frozen
 from bot.workflow.judging import Cleared, Judge, Judgement
 from bot.workflow.lookup import Several, look_up
 from bot.workflow.parts import Envelope, Parts, event
@@ -35,10 +36,11 @@ WHOLE_FORM = "form"
 class Requests:
     """The requester's side of a change."""
 
-    def __init__(self, parts: Parts, judge: Judge, checking: Checking) -> None:
+    def __init__(self, parts: Parts, judge: Judge, checking: Checking, freezing: Freezing) -> None:
         self._parts = parts
         self._judge = judge
         self._checking = checking
+        self._freezing = freezing
 
     async def ask(self, command: Order, actor: Actor, envelope: Envelope) -> Outcome:
         """A preview, or the form, a choice, or every reason why not."""
@@ -78,10 +80,12 @@ class Requests:
         number = numbers.get(1) if change.action is Action.SET else None
         case = Case(actor.oid, target, change.action, change.slot, number, enable)
         judged = await self._judge.judge(case)
-        refusals = judged.refusals or self._moved_since(change, judged)
-        if refusals or judged.cleared is None:
+        leave = await self._leave(case, judged)
+        stopped = (leave,) if isinstance(leave, Refusal) else ()
+        refusals = judged.refusals + stopped or self._moved_since(change, judged)
+        if refusals or judged.cleared is None or isinstance(leave, Refusal):
             return Refused(refusals)
-        return await self._send(change, judged.cleared, actor, envelope)
+        return await self._send(change, judged.cleared, actor, envelope, leave)
 
     async def cancel(self, change: Change, actor: Actor, envelope: Envelope) -> Outcome:
         """The requester takes it back, at any time before the write has been started."""
@@ -151,7 +155,9 @@ class Requests:
         if not judged.refusals and judged.cleared is None:
             now = case.number.masked if case.number else ""
             return AlreadySo(case.target, case.slot, now, case.action, case.enable)
-        refusals = judged.refusals + await self._slot_taken(case)
+        leave = await self._leave(case, judged)
+        stopped = (leave,) if isinstance(leave, Refusal) else ()
+        refusals = judged.refusals + stopped + await self._slot_taken(case)
         if refusals or judged.cleared is None:
             return Refused(refusals)
         for _ in range(ID_TRIES):
@@ -179,6 +185,14 @@ class Requests:
         if case.number is None:
             return ()
         return await self._checking.verdicts(case.target, case.slot, case.number)
+
+    async def _leave(self, case: Case, judged: Judgement) -> Refusal | bool:
+        """Whether a freeze of the person stops it."""
+        people = judged.cleared.step.need if judged.cleared else 0
+        try:
+            return await self._freezing.leave_for(case.target.oid, case.requester, people)
+        except DirectoryUnavailable:
+            return reasons.RIGHTS_UNKNOWN.refuse()
 
     async def _slot_taken(self, case: Case) -> tuple[Refusal, ...]:
         open_changes = await self._parts.store.open_for(case.target.oid)
@@ -237,7 +251,9 @@ class Requests:
             ),
         )
 
-    async def _send(self, change: Change, cleared: Cleared, actor: Actor, envelope: Envelope) -> Outcome:
+    async def _send(
+        self, change: Change, cleared: Cleared, actor: Actor, envelope: Envelope, leave: bool
+    ) -> Outcome:
         now = self._parts.now()
         until = now + timedelta(minutes=cleared.rule.expire_minutes)
         pending = replace(
@@ -265,7 +281,7 @@ class Requests:
         done = await self._parts.store.commit(
             Commit(
                 at=now,
-                moves=(Move(change, pending, unexpired_at=now),),
+                moves=(Move(change, pending, unexpired_at=now, despite_freeze=leave),),
                 events=(event(change, "submitted", actor.oid, **_facts(pending)),),
                 messages=(*asks, told, redraw(change)),
                 received=envelope.received(change.id),
@@ -279,6 +295,9 @@ class Requests:
     async def _not_sent(self, lost: Lost, change: Change, actor: Actor) -> Outcome:
         if lost.because is LostBecause.SLOT_TAKEN and lost.current is not None:
             return Refused((_open_request(lost.current),))
+        freeze = await self._parts.store.freeze_of(change.target.oid)
+        if lost.because is LostBecause.FROZEN and freeze is not None:
+            return Refused((frozen(freeze),))
         if lost.because is LostBecause.EXPIRED:
             what = "The preview was not submitted within 10 minutes"
             return Refused((reasons.EXPIRED.refuse(id=change.printed_id, what=what),))

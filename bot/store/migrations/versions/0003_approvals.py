@@ -40,7 +40,8 @@ def _columns() -> None:
         op.add_column("changes", column)
     for name in ("how", "kind"):
         op.add_column("votes", sa.Column(name, sa.Text(), nullable=False, server_default=""))
-    op.add_column("outbox", sa.Column("subject", sa.Text(), nullable=False, server_default=""))
+    for name in ("subject", "topic"):
+        op.add_column("outbox", sa.Column(name, sa.Text(), nullable=False, server_default=""))
 
 
 def _tables() -> None:
@@ -60,15 +61,20 @@ def _tables() -> None:
         sa.ForeignKeyConstraint(["change_id"], ["changes.id"], name=op.f("fk_undo_keys_change_id")),
         sa.PrimaryKeyConstraint("change_id", name=op.f("pk_undo_keys")),
     )
-    texts = ("name", "upn", "by_oid", "by_name", "by_upn", "kind", "change_id", "disputed_oid")
+    texts = ("name", "upn", "by_oid", "by_name", "by_upn", "kind", "change_id", "why")
     op.create_table(
         "freezes",
         sa.Column("oid", sa.Text(), nullable=False),
-        *[sa.Column(name, sa.Text(), nullable=False) for name in texts],
         sa.Column("at", TIME, nullable=False),
-        sa.Column("lifts", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("oid", name=op.f("pk_freezes")),
+        *[sa.Column(name, sa.Text(), nullable=False) for name in (*texts, "barred", "lifts")],
+        sa.Column("ended_at", TIME, nullable=True),
+        sa.PrimaryKeyConstraint("oid", "at", name=op.f("pk_freezes")),
     )
+    holding = sa.text("ended_at IS NULL")
+    op.create_index(
+        "ix_freezes_holding", "freezes", ["oid"], unique=True, sqlite_where=holding, postgresql_where=holding
+    )
+    op.create_index("ix_freezes_by", "freezes", ["by_oid", "at"], unique=False)
     op.create_table(
         "absences",
         sa.Column("oid", sa.Text(), nullable=False),
@@ -78,6 +84,7 @@ def _tables() -> None:
     op.create_table(
         "switches",
         sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("closed", sa.Boolean(), nullable=False),
         *[sa.Column(name, sa.Text(), nullable=False) for name in ("by_oid", "by_name", "by_upn", "why")],
         sa.Column("at", TIME, nullable=False),
         sa.Column("lifts", sa.Text(), nullable=False),

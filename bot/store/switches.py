@@ -1,0 +1,58 @@
+"""Switches as rows: reading them, and the guarded step from one position to another.
+
+Knows one row per switch. Must not know who may turn it. Every replica reads the same rows at each write.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Row
+
+from bot.domain.people import PersonRef
+from bot.domain.switch import Switch, SwitchName
+from bot.ports import Switching
+from bot.store import tables as t
+from bot.store.freezes import lifts_values, read_lifts
+
+_s = t.switches.c
+_CLOSED = sa.select(_s.name).where(_s.closed).limit(1)
+
+
+def closed(connection: Connection) -> bool:
+    """True when any switch forbids writing."""
+    return connection.execute(_CLOSED).first() is not None
+
+
+def read(connection: Connection) -> dict[SwitchName, Switch]:
+    """All that were ever touched."""
+    return {SwitchName(row.name): _switch(row) for row in connection.execute(sa.select(t.switches))}
+
+
+def turn(connection: Connection, step: Switching) -> bool:
+    """False when the switch no longer stands as it was seen."""
+    values = _values(step.after)
+    if step.before is None:
+        return t.insert_new(connection, t.switches, values)
+    row = connection.execute(
+        sa.select(t.switches).where(_s.name == step.before.name.value).with_for_update()
+    ).first()
+    if row is None or _switch(row) != step.before:
+        return False
+    connection.execute(sa.update(t.switches).where(_s.name == values.pop("name")).values(values))
+    return True
+
+
+def _values(switch: Switch) -> dict[str, Any]:
+    by = switch.by
+    return {
+        **{"name": switch.name.value, "closed": switch.closed, "at": switch.at, "why": switch.why},
+        **{"by_oid": by.oid, "by_name": by.name, "by_upn": by.upn},
+        "lifts": lifts_values(switch.lifts),
+    }
+
+
+def _switch(row: Row[Any]) -> Switch:
+    by = PersonRef(row.by_oid, row.by_name, row.by_upn)
+    return Switch(SwitchName(row.name), row.closed, by, row.at, row.why, read_lifts(row.lifts))
