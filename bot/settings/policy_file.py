@@ -1,7 +1,7 @@
 """The policy file -> the frozen `Policy` in force, or a refusal that names table, key and why.
 
-Knows what this version enforces and which policies nobody could satisfy. Must not know the directory, or who
-is in a group. There is no key that makes time running out a yes, and none may be added.
+Knows how tables become values. Must not know what makes sense (`policy_sense`), nor the directory. There is
+no key that makes time running out a yes, and none may be added.
 """
 
 from __future__ import annotations
@@ -9,19 +9,38 @@ from __future__ import annotations
 import hashlib
 import tomllib
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 
-import phonenumbers
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from bot.domain.people import ProtectionRules, Role, TargetKind, object_id
-from bot.domain.phone import NumberRules
-from bot.domain.policy import Action, Policy, Rule, Step, Token, TokenKind
-from bot.settings.policy_grammar import Approval, PolicyTables, StepTable, is_off, keys_of
+from bot.domain.phone import NumberRules, Slot
+from bot.domain.policy import (
+    Action,
+    Deciding,
+    Limits,
+    Method,
+    Policy,
+    Risk,
+    RiskTerms,
+    Rule,
+    Step,
+    Token,
+    TokenKind,
+)
+from bot.settings.policy_grammar import (
+    WORKDAYS,
+    Approval,
+    PolicyTables,
+    RiskTable,
+    StepTable,
+    keys_of,
+)
+from bot.settings.policy_sense import problems_of
 from bot.settings.problems import Problem, Refused, nearest
 
-_TOKENS = "manager-of-target, role:NAME or group:ID"
-_NOT_YET = "this version does not enforce it yet, and a rule that is written but not kept would be a trap"
+_SLOTS = {slot.word: slot for slot in Slot}
 
 
 class PolicyRefused(Refused):
@@ -43,7 +62,7 @@ def load_policy(path: Path) -> Policy:
         tables = PolicyTables.model_validate(data)
     except ValidationError as error:
         raise PolicyRefused(_misread(error, data)) from None
-    problems = [*_not_yet(tables), *_unsatisfiable(tables)]
+    problems = problems_of(tables)
     if problems:
         raise PolicyRefused(problems)
     return _policy(tables, hashlib.sha256(raw).hexdigest())
@@ -87,151 +106,6 @@ def _place(parts: list[int | str], data: dict[str, object]) -> str:
     return " ".join(words)
 
 
-# --- what this version does not enforce --------------------------------------------------------------------
-def _not_yet(tables: PolicyTables) -> Iterator[Problem]:
-    for name in ("verification", "limits", "numbers", "targets", "identity"):
-        yield from _later_keys(f"[{name}]", getattr(tables, name))
-    for rule in tables.approval:
-        where = f'[[approval]] "{rule.name}"'
-        yield from _later_keys(where, rule)
-        if len(rule.steps) != 1:
-            yield Problem(f"{where} steps", f"{len(rule.steps)} steps: {_NOT_YET}", "Write exactly one step.")
-        for step in rule.steps:
-            if step.need != 1 and not _impossible_need(step):
-                yield Problem(f"{where} need", f"need = {step.need}: {_NOT_YET}", "Write need = 1.")
-            for token in (*step.approvers, *step.fallback):
-                if token == "second-manager-of-target":  # noqa: S105 - a word of the grammar
-                    yield Problem(f"{where} {token}", _NOT_YET, "Use manager-of-target, a role or a group.")
-
-
-def _later_keys(where: str, table: BaseModel) -> Iterator[Problem]:
-    for key, info in type(table).model_fields.items():
-        extra = info.json_schema_extra
-        if isinstance(extra, dict) and extra.get("later") and not is_off(getattr(table, key)):
-            yield Problem(f"{where} {key}", _NOT_YET, "Leave the key out.")
-
-
-# --- what nobody could satisfy -----------------------------------------------------------------------------
-def _unsatisfiable(tables: PolicyTables) -> Iterator[Problem]:
-    if not tables.roles.operator:
-        yield Problem(
-            "[roles] operator",
-            "no group is named, so nobody could ask for a change",
-            "Name the group of your helpdesk.",
-        )
-    if not any(Action.SET in rule.action for rule in tables.approval):
-        yield Problem(
-            "[[approval]]",
-            "no rule covers the action set, so every change would be refused",
-            'Add a rule with action = ["set"].',
-        )
-    yield from _numbers(tables)
-    yield from _covered(tables.approval)
-    for rule in tables.approval:
-        for step in rule.steps:
-            yield from _step(f'[[approval]] "{rule.name}"', step, tables)
-
-
-def _numbers(tables: PolicyTables) -> Iterator[Problem]:
-    for code in tables.numbers.countries:
-        if code not in phonenumbers.SUPPORTED_REGIONS:
-            yield Problem(
-                "[numbers] countries",
-                f"{code} is no country with phone numbers",
-                "Use ISO codes of two letters, for example GB (not UK).",
-            )
-    for key in ("mobile_line_types", "office_line_types"):
-        if not getattr(tables.numbers, key):
-            yield Problem(
-                f"[numbers] {key}",
-                "no kind of line is left, so no number could ever be set",
-                "Leave the key out or name a line type.",
-            )
-
-
-def _covered(rules: list[Approval]) -> Iterator[Problem]:
-    decided: dict[tuple[str, str], str] = {}
-    names: set[str] = set()
-    for rule in rules:
-        where = f'[[approval]] "{rule.name}"'
-        if rule.name in names:
-            yield Problem(
-                f"{where} name",
-                "two rules have this name, and the audit names rules",
-                "Give each rule a name of its own.",
-            )
-        names.add(rule.name)
-        pairs = [(action, target) for action in rule.action for target in rule.target]
-        if pairs and all(pair in decided for pair in pairs):
-            earlier = sorted({decided[pair] for pair in pairs})
-            yield Problem(
-                where,
-                f"it can never match: everything it covers is decided before by {', '.join(earlier)}",
-                "Put it first, or remove it.",
-            )
-        for pair in pairs:
-            decided.setdefault(pair, f'"{rule.name}"')
-
-
-def _impossible_need(step: StepTable) -> bool:
-    return isinstance(step.need, int) and step.need > 1 and set(step.approvers) == {"manager-of-target"}
-
-
-def _step(where: str, step: StepTable, tables: PolicyTables) -> Iterator[Problem]:
-    if not step.approvers:
-        yield Problem(
-            f"{where} approvers", "the step has no approvers, so nobody could approve", f"Name {_TOKENS}."
-        )
-    if _impossible_need(step):
-        yield Problem(
-            f"{where} need", f"need = {step.need}, but everybody has one manager at most", "Write need = 1."
-        )
-    tokens = [*step.approvers, *step.fallback]
-    problems = [problem for text in tokens for problem in _token(where, text, tables)]
-    yield from problems
-    if tokens and not problems and not tables.identity.operator_may_approve:
-        operators = set(tables.roles.operator)
-        if all(_groups(text, tables) and _groups(text, tables) <= operators for text in tokens):
-            yield Problem(
-                f"{where} approvers",
-                "all approvers are operators, and operators may not approve here",
-                "Name other approvers, or set [identity] operator_may_approve = true.",
-            )
-
-
-def _token(where: str, text: str, tables: PolicyTables) -> Iterator[Problem]:
-    kind, _, value = text.partition(":")
-    place = f"{where} {text}"
-    if text in ("manager-of-target", "second-manager-of-target"):
-        return
-    if kind == "role":
-        if value not in [role.value for role in Role]:
-            hint = nearest(value, [role.value for role in Role])
-            yield Problem(place, f"there is no role of this name.{hint}", f"Roles: {', '.join(Role)}.")
-        elif not getattr(tables.roles, value):
-            yield Problem(
-                place, "the role has no groups, so nobody has it", f"Name a group in [roles] {value}."
-            )
-    elif kind == "group":
-        if object_id(value) is None:
-            yield Problem(
-                place, "a group is named by its object id (a GUID)", "Copy it from the Entra admin center."
-            )
-    else:
-        yield Problem(
-            place,
-            f"this says nothing about who approves.{nearest(text, ['manager-of-target'])}",
-            f"Use {_TOKENS}.",
-        )
-
-
-def _groups(text: str, tables: PolicyTables) -> set[str]:
-    kind, _, value = text.partition(":")
-    if kind == "role":
-        return set(getattr(tables.roles, value))
-    return {object_id(value) or value} if kind == "group" else set()
-
-
 # --- what comes out ----------------------------------------------------------------------------------------
 def _policy(tables: PolicyTables, digest: str) -> Policy:
     numbers, protected = tables.numbers, tables.protected
@@ -251,24 +125,67 @@ def _policy(tables: PolicyTables, digest: str) -> Policy:
         shared_number_max=numbers.shared_number_max,
         automatic_sms_sign_in=numbers.automatic_sms_sign_in,
         scan_per_minute=tables.index.people_per_minute if tables.index.scan else 0,
+        limits=_limits(tables),
+        risk=_risk(tables.risk),
+        deciding=Deciding(**tables.deciding.model_dump()),
+        verification=_verification(tables),
+        vip=frozenset(tables.targets.vip),
+        person_key=bool(tables.identity.person_key),
         digest=digest,
     )
+
+
+def _limits(tables: PolicyTables) -> Limits:
+    return Limits(**{field.name: getattr(tables.limits, field.name) for field in fields(Limits)})
+
+
+def _risk(table: RiskTable) -> RiskTerms:
+    start, _, end = table.hours.partition("-")
+    return RiskTerms(
+        opens=_minutes(start),
+        closes=_minutes(end),
+        workdays=frozenset(WORKDAYS.index(day) for day in table.workdays),
+        timezone=table.timezone,
+        burst_per_hour=table.burst_per_hour,
+        recent_hours=table.recent_hours,
+    )
+
+
+def _minutes(time: str) -> int:
+    """`07:30` as minutes of the day; nothing is 0."""
+    hours, _, minutes = time.partition(":")
+    return int(hours) * 60 + int(minutes) if time else 0
+
+
+def _verification(tables: PolicyTables) -> frozenset[Method]:
+    table = tables.verification
+    return frozenset(map(Method, table.methods)) if table.required else frozenset()
 
 
 def _rule(rule: Approval) -> Rule:
     return Rule(
         name=rule.name,
-        actions=frozenset(Action(text) for text in rule.action),
-        targets=frozenset(TargetKind(text) for text in rule.target),
-        steps=tuple(
-            Step(tuple(map(_read_token, s.approvers)), 1, tuple(map(_read_token, s.fallback)))
-            for s in rule.steps
-        ),
+        actions=frozenset(map(Action, rule.action)),
+        targets=frozenset(map(TargetKind, rule.target)),
+        steps=tuple(map(_a_step, rule.steps or ())),
         expire_minutes=rule.expire_minutes,
         execute_minutes=rule.execute_minutes,
+        requesters=frozenset(map(Role, rule.requester)),
+        slots=frozenset(_SLOTS[word] for word in rule.slot),
+        risks=frozenset(map(Risk, rule.risk)),
+        cooling_minutes=rule.cooling_minutes,
+        remind_minutes=rule.remind_minutes,
+        escalate_minutes=rule.escalate_minutes,
+        refuse=rule.refuse,
+        break_glass=rule.break_glass,
     )
 
 
-def _read_token(text: str) -> Token:
+def _a_step(step: StepTable) -> Step:
+    need = None if step.need == "all" else step.need
+    return Step(tuple(map(_a_token, step.approvers)), need, tuple(map(_a_token, step.fallback)))
+
+
+def _a_token(text: str) -> Token:
     kind, _, value = text.partition(":")
     return Token(TokenKind(kind), object_id(value) or value)

@@ -21,6 +21,7 @@ from bot.sandbox.demo import policy_of, settings_of
 from bot.sandbox.server import Running, start
 from bot.sandbox.signing import DEFAULT_ISSUER, METADATA_PATH, Keys
 from bot.sandbox.world import World
+from tests.doubles.limits import without_limits
 
 PEOPLE = 200
 
@@ -120,7 +121,7 @@ async def company(state: Path) -> AsyncIterator[Scene]:
         world = running.worlds.create(
             {"name": "bench", "size": PEOPLE, "bot_url": f"http://127.0.0.1:{port}/api/messages"}
         )
-        (state / "policy.toml").write_text(policy_of(world), encoding="utf-8")
+        (state / "policy.toml").write_text(without_limits(policy_of(world)), encoding="utf-8")
         yield Scene(running, world, made[0], state, port)
     finally:
         await running.close()

@@ -24,6 +24,7 @@ from bot.workflow.desk import Desk
 from bot.workflow.numbering import IndexedDirectory, NumberIndex
 from bot.workflow.parts import Envelope, Parts
 from tests.doubles.directory import FakeDirectory, Group
+from tests.doubles.limits import NO_LIMITS
 
 TENANT = "aaaaaaaa-0000-4000-8000-000000000001"
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -140,6 +141,7 @@ def policy(**changed: object) -> Policy:
                 (Step((Token(TokenKind.ROLE, "security"),)),),
             ),
         ),
+        "limits": NO_LIMITS,
         "digest": "d" * 64,
     }
     return Policy(**{**values, **changed})  # type: ignore[arg-type]  # values of the fields above

@@ -35,6 +35,7 @@ from bot.store import tables as t
 from bot.telemetry import JsonLines, configure_logging
 from bot.web import listening
 from bot.wiring import Assembled, assembled, working
+from tests.doubles.limits import without_limits
 
 Json = dict[str, Any]
 DATA_KEY = "dGVzdHMtb25seS1rZXktb2YtdGhpcnR5LXR3by1iISE="
@@ -419,7 +420,7 @@ async def open_stage(
             assert answer.status == 201, world
         seen: Any = _WorldSeen(world)
         where: Any = sandbox
-        (state / "policy.toml").write_text(policy(policy_of(seen)), encoding="utf-8")
+        (state / "policy.toml").write_text(without_limits(policy(policy_of(seen))), encoding="utf-8")
         told_bot = settings_of(where, SimpleNamespace(**world), state, 3978)  # type: ignore[arg-type]
         url = database_url or f"sqlite:///{state / 'ringfence.db'}"
         if not database_url and migrated is not None:

@@ -28,6 +28,7 @@ from bot.sandbox.child import free_port
 from bot.sandbox.demo import policy_of, settings_of
 from bot.settings.environment import load_settings
 from bot.wiring import verify_audit
+from tests.doubles.limits import without_limits
 
 KILLS = int(os.environ.get("KILLS", "200"))
 LANES = int(os.environ.get("LANES", "6"))
@@ -47,7 +48,7 @@ class Scene:
         self.clock = Clock()
         self.started = self.clock.base
         seen: Any = _WorldSeen(world)
-        (state / "policy.toml").write_text(policy_of(seen), encoding="utf-8")
+        (state / "policy.toml").write_text(without_limits(policy_of(seen)), encoding="utf-8")
         where: Any = sandbox
         who: Any = SimpleNamespace(**world)
         self.settings = settings_of(where, who, state, port) | {"DATA_KEYS": f"k1:{DATA_KEY}"}
