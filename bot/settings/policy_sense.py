@@ -91,9 +91,7 @@ def _terms(tables: PolicyTables) -> Iterator[Problem]:
     risk = tables.risk
     start, _, end = risk.hours.partition("-")
     if risk.hours and start == end:
-        yield Problem(
-            "[risk] hours", "it ends when it begins", "Write for example 07:00-19:00."
-        )
+        yield Problem("[risk] hours", "it ends when it begins", "Write for example 07:00-19:00.")
     if risk.hours and not risk.workdays:
         yield Problem("[risk] workdays", "no day is left, so everything is out of hours", "Name the days.")
     silent = {

@@ -49,7 +49,7 @@ def test_policy_check_says_what_a_policy_means(capsys: pytest.CaptureFixture[str
     """A good policy is shown rule by rule; nothing but the file is needed."""
     assert cli.main(["policy", "check", str(ROOT / "policy.example.toml")], {}) == 0
     out = capsys.readouterr().out
-    assert "rule 1 “ordinary change”: remove, set for new-hire, ordinary" in out
+    assert "rule 2 “ordinary change”: onboard, remove, set, sms, swap, undo for new-hire, ordinary" in out
     assert "any 1 of manager-of-target; else role:approver" in out
     assert "everything else: refused" in out
 
