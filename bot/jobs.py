@@ -223,7 +223,9 @@ class Jobs:
             # Only what broke every time comes here: what is put off ends below.
             await self._give_up(message, "the message could not be made")
             return
-        outcome = await self._messenger.deliver(message)
+        alerting = self._desk.alerting
+        role = alerting.is_for_a_role(message)
+        outcome = await (alerting.fan_out(message) if role else self._messenger.deliver(message))
         self._metrics.count("messages", outcome.result.value)
         if outcome.result is Delivery.DONE:
             await self._store.message_done(message.key)
@@ -241,5 +243,7 @@ class Jobs:
         """
         if message.kind is MessageKind.ASK:
             await self._desk.deciding.unreachable(message.change_id, message.to_oid, why)
+        elif message.kind is MessageKind.ALERT:
+            self._desk.alerting.lost(message, why)
         await self._store.message_dead(message.key, why)
         self.wake()

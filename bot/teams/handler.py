@@ -15,14 +15,14 @@ from botbuilder.schema import Activity
 
 from bot.domain import command as c
 from bot.domain import reasons
-from bot.domain.change import TERMINAL, Change
+from bot.domain.change import TERMINAL
 from bot.domain.outcome import Outcome, Page, Refused, Working
 from bot.domain.people import Reader, object_id
 from bot.ports import Conversation, Store
 from bot.teams.connector import SendError
 from bot.teams.inbound import conversation_of, from_action, from_message, is_run
 from bot.teams.invokes import InvokeReply
-from bot.teams.outbound import CARD, Addresses, TeamsMessenger, card_activity, draw
+from bot.teams.outbound import CARD, Addresses, TeamsMessenger, card_activity, change_of, draw
 from bot.teams.turn import admitted
 from bot.telemetry import correlation_id
 from bot.workflow.desk import Desk
@@ -165,7 +165,7 @@ class RingfenceBot(TeamsActivityHandler):  # type: ignore[misc]  # the SDK ships
     async def _posted(
         self, outcome: Outcome, conversation: Conversation, activity_id: str, *, seen: bool
     ) -> None:
-        change = _change_of(outcome)
+        change = change_of(outcome)
         if change is not None:
             version = change.row_version if seen else 0
             await self._messenger.posted(change, conversation, activity_id, version)
@@ -177,7 +177,7 @@ class RingfenceBot(TeamsActivityHandler):  # type: ignore[misc]  # the SDK ships
         if not card_id:
             return
         await self._posted(outcome, conversation, card_id, seen=False)
-        change = _change_of(outcome)
+        change = change_of(outcome)
         if change is None:
             following = self._put(conversation, card_id, outcome, reader)
         else:
@@ -255,11 +255,3 @@ def _leaves_the_card(outcome: Outcome) -> bool:
     if not isinstance(outcome, Refused):
         return False
     return outcome.view is None or outcome.view.change.state not in TERMINAL
-
-
-def _change_of(outcome: Outcome) -> Change | None:
-    """The change whose state the card shows. A refusal about a live request is not its card."""
-    if isinstance(outcome, Page):
-        return None
-    view = getattr(outcome, "view", None)
-    return view.change if view is not None else None

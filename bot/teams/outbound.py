@@ -71,6 +71,14 @@ def card_message(outcome: Outcome, reader: Reader) -> dict[str, Any]:
     }
 
 
+def change_of(outcome: Outcome) -> Change | None:
+    """The change whose state the card shows. A refusal about a live request is not its card."""
+    if isinstance(outcome, Page):
+        return None
+    view = getattr(outcome, "view", None)
+    return view.change if view is not None else None
+
+
 def reader_of(conversation: Conversation) -> Reader:
     return Reader(conversation.oid, conversation.locale, conversation.timezone)
 
@@ -109,16 +117,18 @@ class TeamsMessenger:
 
     async def deliver(self, message: Message) -> Delivered:
         """One message of the outbox; drawn from what is true now."""
-        change = await self._store.change(message.change_id)
-        if change is None:
-            return Delivered(Delivery.DONE)
         try:
+            if message.kind is MessageKind.ALERT:
+                return await self._post(await self._attached.alerting.shown(message), message.to_oid)
+            change = await self._store.change(message.change_id)
+            if change is None:
+                return Delivered(Delivery.DONE)
             if message.kind is MessageKind.REDRAW:
                 return await self._redraw(change)
             if message.kind is MessageKind.ASK and change.state is not State.PENDING:
                 # It may have been sent before the process died: then that card still asks.
                 return await self._redraw(change)
-            return await self._post(change, message.to_oid)
+            return await self._post(await self._present(change, message.to_oid), message.to_oid)
         except SendLater as error:
             wait = None if error.retry_after is None else timedelta(seconds=error.retry_after)
             return Delivered(Delivery.LATER, error.code, wait)
@@ -165,19 +175,20 @@ class TeamsMessenger:
         connector = self._connectors.at(conversation.service_url)
         await connector.update(conversation.conversation_id, activity_id, card_message(outcome, reader))
 
-    async def _post(self, change: Change, oid: str) -> Delivered:
+    async def _post(self, outcome: Outcome, oid: str) -> Delivered:
         conversation = await self._store.conversation(oid)
         if conversation is None:
             created = await self._create(oid)
             if not isinstance(created, Conversation):
                 return Delivered(Delivery.UNREACHABLE, created)
             conversation = created
-        outcome = await self._present(change, oid)
         connector = self._connectors.at(conversation.service_url)
         activity_id = await connector.send(
             conversation.conversation_id, card_message(outcome, reader_of(conversation))
         )
-        await self.posted(change, conversation, activity_id, change.row_version)
+        change = change_of(outcome)
+        if change is not None:
+            await self.posted(change, conversation, activity_id, change.row_version)
         return Delivered(Delivery.DONE)
 
     async def _redraw(self, change: Change) -> Delivered:
@@ -219,9 +230,13 @@ class TeamsMessenger:
         return Delivered(Delivery.LATER if error.status >= 500 else Delivery.UNREACHABLE, _why(error))
 
     async def _present(self, change: Change, oid: str) -> Outcome:
+        return await self._attached.present(change, oid)
+
+    @property
+    def _attached(self) -> Desk:
         if self._desk is None:
             raise RuntimeError("the messenger is not attached to a desk")
-        return await self._desk.present(change, oid)
+        return self._desk
 
     async def _create(self, oid: str) -> Conversation | str:
         """The conversation, or in words why there is none."""

@@ -16,6 +16,7 @@ from bot.domain.outcome import Outcome, Page, PageKind, Refused
 from bot.domain.people import Actor, Role
 from bot.domain.reason import Refusal
 from bot.ports import Listing
+from bot.workflow.alerting import Alerting
 from bot.workflow.applying import Applying
 from bot.workflow.approvers import Approvers
 from bot.workflow.checking import Checking
@@ -45,6 +46,7 @@ class Desk:
         approvers = Approvers(parts)
         judge = Judge(parts, approvers)
         self.checking = Checking(parts)
+        self.alerting = Alerting(parts)
         self.freezing = Freezing(parts, self._identity)
         self._requests = Requests(parts, judge, self.checking, self.freezing)
         self._reading = Reading(parts)

@@ -18,13 +18,12 @@ from bot.domain.outcome import Choice, Outcome, Page, PageKind, Refused
 from bot.domain.people import Actor, Person, PersonRef, Role
 from bot.domain.phone import hide_numbers
 from bot.domain.reason import Refusal
-from bot.ports import Commit, DirectoryUnavailable, Lost, Message, MessageKind, Thaw
+from bot.ports import Commit, DirectoryUnavailable, Lost, Message, Thaw
+from bot.workflow.alerting import CHANGE, FREEZE, alert
 from bot.workflow.identity import Identity
 from bot.workflow.lookup import Several, look_up
 from bot.workflow.parts import Envelope, Parts
 
-TOPIC = "freeze"
-TO_SECURITY = f"role:{Role.SECURITY.value}"
 # An approver who freezes more than a handful in a day stops the helpdesk rather than a fraud; whoever freezes
 # themselves a third time needs security, not another alarm. Security itself has no cap.
 CAPS = {FreezeKind.SELF: 3, FreezeKind.FRAUD: 5}
@@ -103,9 +102,10 @@ class Freezing:
         facts |= {"id": change.printed_id} if change else {}
         name = "person:freeze:limit" if over else "person:freeze:set"
         event = AuditEvent(name, by.oid, person.oid, about, correlation, facts)
-        alarm = self._alert(freeze, "limit" if over else "set", TO_SECURITY)
         if over:
-            return Mark((), (event,), (replace(alarm, topic="fraud"),))
+            alarm = alert(f"{about}:limit:{by.oid}", CHANGE, Role.SECURITY, change_id=about)
+            return Mark((), (event,), (alarm,))
+        alarm = self._alert(freeze, "set", Role.SECURITY)
         told = () if by.oid == person.oid else (self._alert(freeze, "set", person.oid),)
         return Mark((freeze,), (event,), (alarm, *told))
 
@@ -165,10 +165,6 @@ class Freezing:
                 return _page(found, actor, after)
         return _page(found, actor, await self._parts.store.freeze_of(found.oid))
 
-    async def page(self, oid: str) -> Outcome:
-        """How it stands with the freeze of a person: what an alarm shows when it is delivered."""
-        return Page(PageKind.FREEZE, freeze=await self._parts.store.last_freeze(oid))
-
     # --- pieces -----------------------------------------------------------------------------------------
     async def _find(self, command: c.Freeze | c.Unfreeze, actor: Actor) -> Person | Outcome:
         found = await look_up(self._parts.directory, command.who, actor)
@@ -213,7 +209,7 @@ class Freezing:
         )
         # Who froze and who is frozen hear of the end; security of each step.
         people = dict.fromkeys((before.person.oid, before.by.oid)) if after.ended_at else {}
-        told = tuple(self._alert(after, what, to) for to in (TO_SECURITY, *people))
+        told = tuple(self._alert(after, what, to) for to in (Role.SECURITY, *people))
         return Commit(
             at=self._parts.now(),
             thaws=(Thaw(before, after),),
@@ -222,10 +218,9 @@ class Freezing:
             received=envelope.received(),
         )
 
-    def _alert(self, freeze: Freeze, what: str, to: str) -> Message:
-        now = self._parts.now()
-        key = f"freeze:{freeze.person.oid}:{freeze.at:%Y%m%dT%H%M%S.%f}:{what}:{now:%Y%m%dT%H%M%S.%f}:{to}"
-        return Message(key, MessageKind.ALERT, freeze.change_id, to, subject=freeze.person.oid, topic=TOPIC)
+    def _alert(self, freeze: Freeze, what: str, to: str | Role) -> Message:
+        oid, at = freeze.person.oid, f"{self._parts.now():%Y%m%dT%H%M%S.%f}"
+        return alert(f"freeze:{oid}:{what}:{at}", FREEZE, to, change_id=freeze.change_id, subject=oid)
 
 
 def frozen(freeze: Freeze) -> Refusal:

@@ -1,0 +1,85 @@
+"""Alerts: from "everybody of a role" to people, and what an alert shows when it is delivered.
+
+Knows roles, their members and who can be reached. Must not know why somebody is alerted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import replace
+
+from bot.domain import reasons
+from bot.domain.outcome import Outcome, Page, PageKind, Refused
+from bot.domain.people import Person, Role
+from bot.ports import Commit, Delivered, Delivery, DirectoryUnavailable, Message, MessageKind
+from bot.workflow.parts import Parts
+from bot.workflow.views import outcome_of
+
+# More people of one role than this are no on-call list; the others read it in `history`.
+ALERTED_AT_MOST = 50
+_ROLE = "role:"
+FREEZE, SWITCH, CHANGE = "freeze", "switch", "change"
+
+log = logging.getLogger(__name__)
+
+
+def alert(key: str, topic: str, to: str | Role, *, change_id: str = "", subject: str = "") -> Message:
+    """An alert to one person or to everybody who has a role when it is delivered.
+
+    topic: FREEZE (of subject), SWITCH or CHANGE. key: unique without the addressee.
+    """
+    to_oid = f"{_ROLE}{to.value}" if isinstance(to, Role) else to
+    return Message(f"{key}:{to_oid}", MessageKind.ALERT, change_id, to_oid, subject=subject, topic=topic)
+
+
+class Alerting:
+    """The deliverer's side of alerts."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    def is_for_a_role(self, message: Message) -> bool:
+        return message.kind is MessageKind.ALERT and message.to_oid.startswith(_ROLE)
+
+    async def fan_out(self, message: Message) -> Delivered:
+        """One message for each member who can be reached. Nobody reached is an alarm of its own."""
+        role = Role(message.to_oid.removeprefix(_ROLE))
+        try:
+            members = await self._members(role)
+        except DirectoryUnavailable as error:
+            return Delivered(Delivery.LATER, error.what, error.retry_after)
+        reaches = await asyncio.gather(*(self._parts.messenger.reach(person.oid) for person in members))
+        reached = [person for person, reach in zip(members, reaches, strict=True) if reach.ok]
+        for _ in range(len(members) - len(reached)):
+            self._parts.metrics.count("alerts", "unreachable")
+        if not reached:
+            self.lost(message, f"nobody of the role {role.value} can be reached")
+            return Delivered(Delivery.DONE)
+        each = (replace(message, key=f"{message.key}:{p.oid}", to_oid=p.oid) for p in reached)
+        await self._parts.store.commit(Commit(at=self._parts.now(), messages=tuple(each)))
+        return Delivered(Delivery.DONE)
+
+    def lost(self, message: Message, why: str) -> None:
+        """Somebody had to know and does not: the log and the metric are what is left."""
+        self._parts.metrics.count("alerts", "nobody" if self.is_for_a_role(message) else "undelivered")
+        about = message.change_id or message.subject
+        log.error("an alert was not delivered", extra={"topic": message.topic, "about": about, "why": why})
+
+    async def shown(self, message: Message) -> Outcome:
+        """How what the alert is about stands now, for its reader."""
+        if message.topic == FREEZE:
+            return Page(PageKind.FREEZE, freeze=await self._parts.store.last_freeze(message.subject))
+        change = await self._parts.store.change(message.change_id)
+        if change is None:
+            return Refused((reasons.REQUEST_UNKNOWN.refuse(id=message.change_id),))
+        return await outcome_of(self._parts, change, message.to_oid)
+
+    async def _members(self, role: Role) -> list[Person]:
+        groups = sorted(self._parts.policy.roles.get(role, frozenset()))
+        found = await asyncio.gather(
+            *(self._parts.directory.members(group, ALERTED_AT_MOST) for group in groups)
+        )
+        people = {person.oid: person for members in found for person in members}
+        able = [person for person in people.values() if person.enabled and not person.guest]
+        return able[:ALERTED_AT_MOST]
