@@ -200,6 +200,7 @@ class Change:
     Times are aware UTC. row_version rises by one with each stored move and fences late writers.
     policy_hash: of the file it was submitted under; judged_hash: of the file it was last judged under.
     excluded: object ids that never count, beside requester and target. risks: as found at the last judging.
+    outside_limits: the daily limit of the person concerned was not asked, and does not count it.
     review_until: of a break-glass change that nobody has reviewed yet. parent_id: what it undoes or takes on.
     """
 
@@ -241,6 +242,7 @@ class Change:
     escalate_minutes: int = 0
     break_glass: bool = False
     risks: tuple[Signal, ...] = ()
+    outside_limits: bool = False
     excluded: tuple[str, ...] = ()
     proof: Proof | None = None
     nudges: int = 0

@@ -94,9 +94,37 @@ class Switching:
     after: Switch
 
 
+class Counted(StrEnum):
+    """What a quota counts. requester: submitted by a person, without rows of a batch. target: submitted for a
+    person, without what was outside the limits. number: people who would get a number by open requests.
+    """
+
+    REQUESTER = "requester"
+    TARGET = "target"
+    NUMBER = "number"
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """So many are there already at most, or the commit loses. Counted within the commit, one commit after the
+    other for one key, so that two cannot both be the last.
+
+    key: object id, or keyed hash of a number. window: submitted within it; of `number` without meaning.
+    besides: somebody who does not count (`number` only).
+    """
+
+    counted: Counted
+    key: str
+    most: int
+    window: timedelta = timedelta()
+    besides: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Commit:
     """Everything that must become true together. numbers: clear new numbers by (change id, operation n).
+
+    quotas: must leave room for one more each, at `at`.
 
     The store derives from the states: slot locks (taken in LOCKING states, released at the end) and the
     erasing of sealed numbers (at any terminal state). freezes: of somebody who is frozen already, a new one
@@ -114,6 +142,7 @@ class Commit:
     freezes: tuple[Freeze, ...] = ()
     thaws: tuple[Thaw, ...] = ()
     switchings: tuple[Switching, ...] = ()
+    quotas: tuple[Quota, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,15 +158,25 @@ class LostBecause(StrEnum):
     ID_TAKEN = "id taken"
     FROZEN = "frozen"
     PAUSED = "paused"
+    QUOTA = "quota"
+
+
+@dataclass(frozen=True, slots=True)
+class Full:
+    """A quota without room. free_at: when there will be room again, None = that is not a matter of time."""
+
+    quota: Quota
+    free_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
 class Lost:
     """Nothing of the commit was kept. current: the change as it is now (for slot taken: the holder;
-    for received before: the change the first delivery led to, if any)."""
+    for received before: the change the first delivery led to, if any). full: the quota without room."""
 
     because: LostBecause
     current: Change | None = None
+    full: Full | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +270,10 @@ class Store(LaneBook, Protocol):
 
         number_key: keyed hash of the new number, "" = none.
         """
+        ...
+
+    async def full(self, at: datetime, quotas: Sequence[Quota]) -> tuple[Full, ...]:
+        """Those that have no room for one more now; only the commit itself is sure."""
         ...
 
     async def numbers(self, change_id: str) -> dict[int, PhoneNumber]:

@@ -1,8 +1,9 @@
 """One commit: everything becomes true together, or nothing does and we say why.
 
 Knows the order of writes, the guards, slot locks and sealed numbers. Must not know who asked or what comes
-next. Rows are locked in one order everywhere (inbox, freezes, switches, changes by id, slots, messages, audit
-head), so that two commits do not wait for each other; the audit head comes last because everybody needs it.
+next. Rows are locked in one order everywhere (inbox, quotas, freezes, switches, changes by id, slots,
+messages, audit head), so that two commits do not wait for each other; the audit head comes last because
+everybody needs it.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from sqlalchemy.engine import Connection
 from bot.domain.change import LOCKING, TERMINAL, Change, OpState, may_move
 from bot.domain.freeze import goes_forward
 from bot.domain.phone import PhoneNumber, Purpose
-from bot.ports import Commit, Lost, LostBecause, Message, Move, Received, Won
-from bot.store import freezes, rows, switches
+from bot.ports import Commit, Full, Lost, LostBecause, Message, Move, Received, Won
+from bot.store import freezes, quotas, rows, switches
 from bot.store import tables as t
 from bot.store.audit import Chain
 from bot.store.keyring import KeyRing
@@ -53,14 +54,16 @@ _FIRST = sa.select(t.inbox).where(
 class LosingError(Exception):
     """Rolls the transaction back. change_id: whose present state the caller is shown, "" for none."""
 
-    def __init__(self, because: LostBecause, change_id: str) -> None:
+    def __init__(self, because: LostBecause, change_id: str, full: Full | None = None) -> None:
         super().__init__(because)
         self.because = because
         self.change_id = change_id
+        self.full = full
 
     def lost(self, connection: Connection) -> Lost:
         """The answer, read when the losing transaction is gone."""
-        return Lost(self.because, rows.load_one(connection, self.change_id) if self.change_id else None)
+        current = rows.load_one(connection, self.change_id) if self.change_id else None
+        return Lost(self.because, current, self.full)
 
 
 def check(commit: Commit) -> None:
@@ -105,6 +108,8 @@ class Writer:
         """All of a checked commit in the caller's transaction. Raises LosingError to have it undone."""
         if commit.received:
             _receive(connection, commit.received, commit.at)
+        for full in quotas.without_room(connection, commit.at, commit.quotas, lock=True):
+            raise LosingError(LostBecause.QUOTA, "", full)
         _keep_freezes(connection, commit)
         _keep_switches(connection, commit)
         stored = {}

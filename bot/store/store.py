@@ -26,15 +26,17 @@ from bot.ports import (
     Clock,
     Commit,
     Conversation,
+    Full,
     Listing,
     Lost,
     Message,
     PostedCard,
+    Quota,
     Received,
     Recent,
     Won,
 )
-from bot.store import freezes, numbers, queries, rows, switches, work
+from bot.store import freezes, numbers, queries, quotas, rows, switches, work
 from bot.store import tables as t
 from bot.store.audit import Chain
 from bot.store.commits import LosingError, Writer, check, find_received
@@ -155,6 +157,9 @@ class SqlStore:
         self, requester: tuple[str, datetime], target: tuple[str, datetime], number_key: str
     ) -> Recent:
         return await self._database.read(lambda c: queries.recent(c, requester, target, number_key))
+
+    async def full(self, at: datetime, given: Sequence[Quota]) -> tuple[Full, ...]:
+        return await self._database.read(lambda c: tuple(quotas.without_room(c, at, given)))
 
     async def numbers(self, change_id: str) -> dict[int, PhoneNumber]:
         return await self._database.read(lambda c: self._writer.numbers(c, change_id))

@@ -122,6 +122,7 @@ changes = sa.Table(
     _time("lease_until"),
     *map(_number, ("cooling_minutes", "remind_minutes", "escalate_minutes", "nudges")),
     _flag("break_glass"),
+    _flag("outside_limits"),
     *map(_json, ("risks", "excluded")),
     _json("proof", needed=False),
     *map(_time, ("asked_at", "reminded_at", "review_until")),

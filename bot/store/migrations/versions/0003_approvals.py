@@ -31,7 +31,8 @@ def upgrade() -> None:
 def _columns() -> None:
     numbers = ("cooling_minutes", "remind_minutes", "escalate_minutes", "nudges")
     new: list[sa.Column[Any]] = [sa.Column(name, sa.BigInteger(), nullable=False, server_default="0") for name in numbers]
-    new += [sa.Column("break_glass", sa.Boolean(), nullable=False, server_default=sa.false())]
+    flags = ("break_glass", "outside_limits")
+    new += [sa.Column(name, sa.Boolean(), nullable=False, server_default=sa.false()) for name in flags]
     new += [sa.Column(name, sa.Text(), nullable=False, server_default=EMPTY_LIST) for name in ("risks", "excluded")]
     new += [sa.Column(name, sa.Text(), nullable=True) for name in ("proof", "reviewed_by")]
     new += [sa.Column(name, TIME, nullable=True) for name in ("asked_at", "reminded_at", "review_until")]
