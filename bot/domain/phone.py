@@ -159,7 +159,13 @@ _EXTENSION = re.compile(r"[ ,;]*(?:x|ext\.?|extension)[ .:]*([0-9]{1,7})\s*\Z", 
 _DATE = re.compile(r"[12][0-9]{3}-[01][0-9]-[0-3][0-9]")
 # Digits of any script; between them what people write there, and characters nobody sees.
 _BETWEEN = r"[\s().\-/_\u00ad\u2010-\u2015\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]{0,3}"
-_IN_TEXT = re.compile(rf"(?<![A-Za-z0-9#-])\+?\d(?:{_BETWEEN}\d){{6,}}")
+# What is no number although it has as many digits: dates, tickets (INC0012345, #1234567), request and object
+# ids. More than nine digits behind letters may be a number after all, and so may words in small letters.
+_KEPT = (
+    rf"(?<![A-Za-z0-9])(?:{_DATE.pattern}|(?:[A-Z]{{2,10}}[-_]?|\#)[0-9]{{1,9}}|R-[0-9A-Z]{{6}}(?:-[0-9A-F]{{4}})?"
+    r"|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})(?![A-Za-z0-9]|[-./ ]?[0-9])"
+)
+_IN_TEXT = re.compile(rf"(?P<kept>{_KEPT})|\+?\d(?:{_BETWEEN}\d){{6,}}")
 _FROM_DIRECTORY = re.compile(r"\+([0-9]{1,3}) ?([0-9]{2,15})(?:[xX]([0-9]{1,20}))?\Z", re.ASCII)
 
 
@@ -261,9 +267,11 @@ def _rule_refusal(parsed: phonenumbers.PhoneNumber, slot: Slot, rules: NumberRul
 def hide_numbers(text: str) -> str:
     """Free text with everything that could be a phone number masked: what people type into a reason.
 
-    Seven digits or more of any script, however spaced, become `•••••• 00`. Ticket
-    numbers with letters before them and dates (2026-03-02) stay.
+    Seven digits or more of any script, however spaced, become `•••••• 00`. Tickets (INC0012345), ids and
+    dates (2026-03-02) stay.
     """
-    return _IN_TEXT.sub(
-        lambda match: match[0] if _DATE.fullmatch(match[0]) else f"{BULLETS} {match[0].rstrip()[-2:]}", text
-    )
+    return _IN_TEXT.sub(lambda match: match["kept"] or f"{BULLETS} {_digits(match[0])[-2:]}", text)
+
+
+def _digits(text: str) -> str:
+    return "".join(sign for sign in text if sign.isdigit())

@@ -16,6 +16,7 @@ from bot.domain.phone import (
     Purpose,
     Slot,
     country_of,
+    hide_numbers,
     read_directory_number,
     read_number,
 )
@@ -159,3 +160,24 @@ def test_country_of_a_number() -> None:
     """The country is told where the plan has one; nothing raises where it has none."""
     assert country_of(PhoneNumber("44", "7400123456")) == "GB"
     assert country_of(PhoneNumber("?", "00")) == ""
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        ("lost phone INC1234567", "lost phone INC1234567"),
+        ("CHG-0000001 and #1234567", "CHG-0000001 and #1234567"),
+        ("since 2026-03-02", "since 2026-03-02"),
+        ("as in R-123456-7890", "as in R-123456-7890"),
+        ("3179e48a-750b-4051-897c-97b9720928f7", "3179e48a-750b-4051-897c-97b9720928f7"),
+        ("tel2065550100", "tel•••••• 00"),
+        ("call-206-555-0100 now", "call-•••••• 00 now"),
+        ("CALL-206-555-0100", "CALL-•••••• 00"),
+        ("INC2065550100", "INC•••••• 00"),
+        ("AB206555 0100", "AB•••••• 00"),
+        ("2026-03-02-1234", "•••••• 34"),
+    ],
+)
+def test_free_text_keeps_tickets_ids_and_dates_and_no_number(typed: str, kept: str) -> None:
+    """What could be dialled is masked, whatever stands before it; what helps to find a case stays."""
+    assert hide_numbers(typed) == kept
