@@ -211,14 +211,37 @@ def _for_target(sheet: Sheet, _: Words, change: Change) -> None:
 
 def _buttons(sheet: Sheet, _: Words, view: View) -> None:
     if view.may_vote:
-        approve = _request(_, view, msg("Approve"), verbs.APPROVE, "positive")
-        sheet.buttons(approve, _reject(_, view))
-        sheet.quiet(msg("Or type `approve {id}` or `reject {id} because …`"), id=view.change.printed_id)
+        sheet.buttons(_approve(_, view), _reject(_, view))
+        sheet.quiet(
+            msg("Or type `approve {id} in person` or `reject {id} because …`"), id=view.change.printed_id
+        )
     elif view.may_cancel:
         sheet.buttons(_request(_, view, msg("Cancel the request"), verbs.CANCEL))
         _typed_cancel(sheet, view)
     elif view.audience is not Audience.TARGET:
         reference(sheet, view)
+
+
+def _approve(_: Words, view: View) -> ac.ShowCardAction:
+    """Opens the choice that an approval needs, on a card of its own: a client checks the fields of all cards
+    around a button, so that a required choice on the main card would stand in the way of Reject.
+    """
+    name = view.change.target.name
+    field = ac.ChoiceSetInput(
+        id=verbs.HOW,
+        label=_(msg("How do you know that {name} wants this?"), name=name),
+        style="expanded",
+        wrap=True,
+        is_required=True,
+        error_message=_(msg("Please say how you know.")),
+        choices=[
+            ac.Choice(title=_(said, name=name), value=how) for how, (said, _short) in phrases.HOWS.items()
+        ],
+    )
+    data = verbs.request_data(view.card)
+    button = Button(_(msg("Approve")), verbs.APPROVE, data, style="positive", inputs=True)
+    inner = ac.AdaptiveCard(version="1.5", body=[field, ac.ActionSet(actions=[button.action()])])
+    return ac.ShowCardAction(title=_(msg("Approve …")), card=inner)
 
 
 def _reject(_: Words, view: View) -> ac.ShowCardAction:

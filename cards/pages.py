@@ -52,7 +52,7 @@ _SHORT: Final[dict[type[object], tuple[str, str]]] = {
     c.Submit: ("submit R-7K2Q9M-4F3A", msg("send your preview to its approvers")),
     c.Repeat: ("repeat R-7K2Q9M", msg("the same again, as a new request")),
     c.Approvals: ("approvals", msg("what waits for you")),
-    c.Approve: ("approve R-7K2Q9M-4F3A", msg("say yes to exactly that request")),
+    c.Approve: ("approve R-7K2Q9M-4F3A in person", msg("say yes to exactly that request")),
     c.Reject: ("reject R-7K2Q9M-4F3A because not verified", msg("say no, and why")),
     c.MyRequests: ("my requests", msg("what you asked for")),
     c.Status: ("status R-7K2Q9M", msg("how a request stands")),

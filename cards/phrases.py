@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from bot.domain.change import State
+from bot.domain.change import How, State
 from bot.domain.people import Role
 from bot.domain.phone import Slot
 from bot.domain.reason import Refusal
@@ -73,6 +73,12 @@ VIA: Final[dict[str, str]] = {
     "operator": msg("operator"),
     "admin": msg("admin"),
     "group": msg("group member"),
+}
+# How an approver knows: as a choice on the card, and in the line of votes.
+HOWS: Final[dict[How, tuple[str, str]]] = {
+    How.IN_PERSON: (msg("I spoke to {name} in person"), msg("spoke in person")),
+    How.KNOWN_NUMBER: (msg("I called {name} on a number I already knew"), msg("spoke on a known number")),
+    How.DID_NOT: (msg("I did not speak to {name}"), msg("did not speak to them")),
 }
 CAUSES: Final[dict[str, str]] = {
     "": msg("not reachable in Teams"),

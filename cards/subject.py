@@ -78,7 +78,10 @@ def votes(sheet: Sheet, _: Words, change: Change) -> None:
     for vote in change.votes:
         label = msg("Approved by") if vote.verdict is Verdict.APPROVE else msg("Rejected by")
         facts = {"name": vote.person.name, "when": _.when(vote.at), "because": vote.because}
-        sheet.pair(label, msg("{name}, {when}: {because}") if vote.because else "{name}, {when}", **facts)
+        message = msg("{name}, {when}: {because}") if vote.because else "{name}, {when}"
+        if vote.how is not None:
+            message, facts["how"] = "{name}, {how}, {when}", _(phrases.HOWS[vote.how][1])
+        sheet.pair(label, message, **facts)
 
 
 def why(sheet: Sheet, change: Change) -> None:

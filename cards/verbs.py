@@ -33,7 +33,8 @@ NUMBER: Final = "number"
 REASON: Final = "reason"
 TICKET: Final = "ticket"
 BECAUSE: Final = "because"
-INPUTS: Final = frozenset({WHO, SLOT, NUMBER, REASON, TICKET, BECAUSE})
+HOW: Final = "how"
+INPUTS: Final = frozenset({WHO, SLOT, NUMBER, REASON, TICKET, BECAUSE, HOW})
 
 REASON_LENGTH: Final = 500
 TICKET_LENGTH: Final = 120

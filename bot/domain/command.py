@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from bot.domain.change import How
 from bot.domain.phone import Slot
 
 
@@ -191,10 +192,11 @@ class Cancel:
 
 @dataclass(frozen=True, slots=True)
 class Approve:
-    """By button (card) or typed (request with its tail); a typed one without the tail shows the card."""
+    """By button (card) or typed (request with its tail); without the tail or `how` it shows the card."""
 
     request: RequestId
     card: CardRef | None = None
+    how: How | None = None
 
 
 @dataclass(frozen=True, slots=True)

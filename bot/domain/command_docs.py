@@ -104,9 +104,10 @@ COMMANDS: tuple[CommandDoc, ...] = (
     CommandDoc(
         c.Approve,
         "approve",
-        "approve ID",
-        "approve R-7K2Q9M-4F3A",
-        "Approves a request. Without the last four characters of its ID it shows the request instead.",
+        "approve ID HOW",
+        "approve R-7K2Q9M-4F3A in person",
+        "Approves a request. HOW says how you know that the person wants it: `in person`, `known number` or "
+        "`did not`. Without it, or without the last four characters of the ID, it shows the request instead.",
     ),
     CommandDoc(
         c.Reject,

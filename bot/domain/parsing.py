@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 from bot.domain import command as c
+from bot.domain.change import How
 from bot.domain.command import Command
 from bot.domain.command_docs import COMMANDS, LONGEST_VERB, SPELLINGS, CommandDoc, doc_of, nearest
 from bot.domain.naming import FILLERS, is_plain, read_request_id, read_who, similar_slot
@@ -35,6 +36,15 @@ _CODE = re.compile(r"[a-z]{2,20}\.[a-z-]{2,40}", re.ASCII)
 _ABOUT = frozenset({"phone", "phones", "number", "numbers", "the", "all", "methods"})
 _BOTH_PHONES = _ABOUT | {"mobile", "mobiles", "alternate", "and", "with", "to"}
 _BEFORE_ID = frozenset({"request", "id", "of"})
+# How an approver knows, as it may be typed behind the ID; the first of each is the documented one.
+_HOW: Mapping[str, How] = MappingProxyType(
+    {
+        **dict.fromkeys(("in person", "spoke in person"), How.IN_PERSON),
+        **dict.fromkeys(("known number", "on a known number", "by known number"), How.KNOWN_NUMBER),
+        **dict.fromkeys(("did not", "didn't", "did not speak"), How.DID_NOT),
+    }
+)
+_LONGEST_HOW = max(len(said.split()) for said in _HOW)
 _POLITE_START = frozenset({"please", "pls"})
 
 _PHRASES: Mapping[str, Command] = MappingProxyType(
@@ -130,13 +140,31 @@ def _request(verb: str, words: Sequence[Word], line: Line) -> Command:
     request = read_request_id(words)
     if request is None:
         return _malformed(verb, _id_problem(words))
-    if verb == "approve":
-        return c.Approve(request)
     if verb == "submit":
         return c.Submit(None, request)
     if verb == "cancel":
         return c.Cancel(request)
     return c.Status(request) if verb == "status" else c.Repeat(request)
+
+
+def _approve(verb: str, words: Sequence[Word], line: Line) -> Command:
+    words = polite(_drop(words, _BEFORE_ID))
+    how, size = _how(words)
+    request = read_request_id(words[: len(words) - size])
+    if request is None:
+        problem = "That is not an ID like R-7K2Q9M-4F3A, followed by nothing but how you know."
+        return _malformed(verb, problem if words[: len(words) - size] else _id_problem(()))
+    return c.Approve(request, how=how)
+
+
+def _how(words: Sequence[Word]) -> tuple[How | None, int]:
+    """How the approver knows, and how many of the last words say it; (None, 0) when none do."""
+    for size in range(min(_LONGEST_HOW, len(words)), 0, -1):
+        keys = [word.key for word in words[len(words) - size :]]
+        said = " ".join(" ".join(keys).replace("-", " ").replace("’", "'").split())
+        if said in _HOW:
+            return _HOW[said], size
+    return None, 0
 
 
 def _reject(verb: str, words: Sequence[Word], line: Line) -> Command:
@@ -250,7 +278,7 @@ _READERS: Mapping[str, Callable[[str, Sequence[Word], Line], Command]] = Mapping
         "cancel": _request,
         "submit": _request,
         "repeat": _request,
-        "approve": _request,
+        "approve": _approve,
         "reject": _reject,
         "who has": _who_has,
         "freeze": _freeze,

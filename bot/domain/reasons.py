@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bot.domain import (  # noqa: F401 - importing registers
+    decision_reasons,
     directory_reasons,
     number_reasons,
     stop_reasons,
@@ -106,12 +107,6 @@ REQUEST_UNKNOWN = Reason(
     "There is no request with that ID that you may see.",
     "Type `my requests` or `approvals` to see the IDs.",
 )
-REASON_MISSING = Reason(
-    "usage.reason-missing",
-    "A refusal needs a reason",
-    "The requester has to know what to do differently, and the audit why it was refused.",
-    "Write why, for example: `reject {id} because the caller could not be verified`",
-)
 CODE_UNKNOWN = Reason(
     "usage.code-unknown",
     "I do not know the code “{code}”",
@@ -146,27 +141,6 @@ RIGHTS_UNKNOWN = Reason(
     "Try again in a minute. If it stays so, tell the operators of this bot.",
     audience="actor",
     retryable=True,
-)
-OWN_REQUEST = Reason(
-    "access.own-request",
-    "You cannot decide your own request",
-    "Every change needs a second person. That holds for everybody, administrators included.",
-    "Wait for {approvers}, or cancel the request with `cancel {id}`.",
-    audience="actor",
-)
-OWN_PHONE_DECISION = Reason(
-    "access.own-phone-decision",
-    "You cannot decide about your own phone",
-    "The person whose phone changes never counts as an approver.",
-    "The request waits for {approvers}.",
-    audience="actor",
-)
-NOT_AN_APPROVER = Reason(
-    "access.not-approver",
-    "This request is not yours to decide",
-    "Only the approvers that the policy names may decide, judged at the moment of the click.",
-    "It waits for {approvers}.",
-    audience="actor",
 )
 
 # --- policy: the rules said no ----------------------------------------------------------------------------
@@ -296,12 +270,6 @@ OPEN_REQUEST = Reason(
     "Two requests for one phone could overwrite each other. {id} was opened by {name} at {since}.",
     "Wait for it, or have it cancelled: `status {id}`",
 )
-ALREADY_DECIDED = Reason(
-    "conflict.already-decided",
-    "{id} is already decided",
-    "{name} was first: {state}.",
-    "Nothing more to do; `status {id}` shows the outcome.",
-)
 EXPIRED = Reason(
     "conflict.expired",
     "{id} has expired",
@@ -313,12 +281,6 @@ CANCELLED = Reason(
     "{id} was cancelled",
     "{name} cancelled it; nothing was changed.",
     "Make a new request if it is still needed: `repeat {id}`",
-)
-REJECTED = Reason(
-    "conflict.rejected",
-    "{id} was rejected",
-    "{name} rejected it: {because}",
-    "Talk to {name}; a corrected request is a new one: `repeat {id}`",
 )
 TOO_LATE = Reason(
     "conflict.too-late",

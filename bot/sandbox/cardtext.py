@@ -145,6 +145,25 @@ def find_action(card: Json, wanted: str | int) -> Json | None:
     return None
 
 
+def reach(card: Json, action: Json) -> Json:
+    """The card with only those fields that a button sends: of the card it stands on and of those around it.
+
+    Source: Adaptive Cards schema, `associatedInputs` ("the current card and any parent cards")."""
+
+    def cut(node: Any) -> Any:
+        if isinstance(node, list):
+            return [cut(each) for each in node]
+        if not isinstance(node, dict):
+            return node
+        foreign = node.get("type") == "Action.ShowCard" and all(
+            e is not action for e in _elements(node, True)
+        )
+        return {key: cut(value) for key, value in node.items() if not (foreign and key == "card")}
+
+    found: Json = cut(card)
+    return found
+
+
 def filled(card: Json, given: Mapping[str, Any]) -> dict[str, str]:
     """What the client sends for the fields: values as text, given ones over preset ones, empty left out.
 

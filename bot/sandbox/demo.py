@@ -40,7 +40,7 @@ You can be anybody (/people lists them all), among them:
   mallory  may do nothing at all
 Three things to try:
   1. set mobile for alice to +1 206 555 0100 because lost phone INC1234
-     then /click Submit, /as marta, /click Approve, /as olivia
+     then /click Submit, /as marta, /fill how in-person, /click Approve, /as olivia
   2. set mobile for alice            (a form opens: /fill, then /click)
   3. set mobile for gabriel to +1 206 555 0100 because he asked on the phone
 /help shows what you can type; /quit ends it.

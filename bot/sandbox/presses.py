@@ -81,14 +81,15 @@ def press(chats: Chats, person: Person, message: Message, wish: Mapping[str, Any
         offered = ", ".join(f"{a['n']}. {a['title']}" for a in cardtext.actions(card)) or "none"
         raise CannotPress(f"no button {wish.get('action')!r} on this card; buttons: {offered}")
     action = found["raw"]
+    near = cardtext.reach(card, action)
     if wish.get("old_client") and isinstance(action.get("fallback"), dict):
         action = action["fallback"]
     if not cardtext.sends(found):
         raise CannotPress(f"the button {found['title']!r} does not reach the bot: {action.get('url', '')}")
     values: dict[str, str] = {}
     if str(action.get("associatedInputs", "auto")).lower() != "none":
-        values = cardtext.filled(card, _people_as_ids(chats, card, wish.get("inputs") or {}))
-        said = cardtext.objections(card, values) if wish.get("checks") else []
+        values = cardtext.filled(near, _people_as_ids(chats, card, wish.get("inputs") or {}))
+        said = cardtext.objections(near, values) if wish.get("checks") else []
         if said:
             raise CannotPress("; ".join(said))
     return Press(action, values, wish.get("data") or {})

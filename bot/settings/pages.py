@@ -69,7 +69,7 @@ def _default(value: object) -> str:
 def reasons_page() -> str:
     """docs/reasons.md, from the registered reasons."""
     lines = [
-        f"{_HEAD}<!-- Source: bot/domain/reasons.py, bot/domain/directory_reasons.py -->",
+        f"{_HEAD}<!-- Source: bot/domain/reasons.py and bot/domain/*_reasons.py -->",
         "# Every “no” of Ringfence",
         "",
         "Each refusal card shows its code; `explain CODE` says the same as this page. "

@@ -14,6 +14,7 @@ from botbuilder.schema import Activity
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bot.domain import command as c
+from bot.domain.change import How
 from bot.domain.naming import read_who
 from bot.domain.parsing import parse
 from bot.domain.people import object_id
@@ -26,12 +27,21 @@ _STRICT = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
 
 
 class _RequestButton(BaseModel):
-    """`{v, change_id, nonce}`, with the text of the card's own input."""
+    """`{v, change_id, nonce}` of a button without fields."""
 
     model_config = _STRICT
     v: Literal[1]
     change_id: str = Field(pattern=r"^[0-9A-Z]{6}$")
     nonce: str = Field(pattern=r"^[0-9a-f]{32}$")
+
+
+class _ApproveButton(_RequestButton):
+    """How the approver knows; a client that lets the choice be left out sends "" or nothing."""
+
+    how: Literal["", "in-person", "known-number", "did-not"] = ""
+
+
+class _RejectButton(_RequestButton):
     because: str | None = Field(default=None, max_length=2000)
 
 
@@ -91,6 +101,10 @@ def from_button(verb: object, data: Mapping[str, Any]) -> c.Command:
     if not isinstance(verb, str):
         return c.Tampered("verb")
     try:
+        if verb == verbs.APPROVE:
+            return _approve(_ApproveButton.model_validate(data))
+        if verb == verbs.REJECT:
+            return _reject(_RejectButton.model_validate(data))
         if verb in verbs.REQUEST_VERBS:
             return _request(verb, _RequestButton.model_validate(data))
         if verb in verbs.FORM_VERBS:
@@ -126,11 +140,17 @@ def _request(verb: str, data: _RequestButton) -> c.Command:
         return c.Submit(card)
     if verb == verbs.CANCEL:
         return c.Cancel(request, card)
-    if verb == verbs.APPROVE:
-        return c.Approve(request, card)
-    if verb == verbs.REJECT:
-        return c.Reject(request, (data.because or "").strip(), card)
     return c.Refresh(card)
+
+
+def _approve(data: _ApproveButton) -> c.Command:
+    how = How(data.how) if data.how else None
+    return c.Approve(c.RequestId(data.change_id), c.CardRef(data.change_id, data.nonce), how)
+
+
+def _reject(data: _RejectButton) -> c.Command:
+    card = c.CardRef(data.change_id, data.nonce)
+    return c.Reject(c.RequestId(data.change_id), (data.because or "").strip(), card)
 
 
 def _form(verb: str, data: _FormButton) -> c.Command:

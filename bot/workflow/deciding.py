@@ -5,12 +5,13 @@ Knows approvers and the life cycle. Must not write to the directory; time runnin
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from bot.domain import decision_reasons as no
 from bot.domain import reasons
 from bot.domain.access import MAY_SEE_ANY_STATUS
-from bot.domain.change import Asking, Change, ResolvedStep, State, Verdict, Vote
+from bot.domain.change import Asking, Change, How, ResolvedStep, State, Verdict, Vote
 from bot.domain.outcome import Outcome, Refused
 from bot.domain.people import Actor, PersonRef
 from bot.domain.phone import hide_numbers
@@ -25,6 +26,15 @@ from bot.workflow.views import approver_names, may_see, outcome_of, view_of
 _ENDED_UNDECIDED = frozenset({State.EXPIRED, State.CANCELLED, State.BLOCKED})
 
 
+@dataclass(frozen=True, slots=True)
+class Ballot:
+    """What an approver said. how: of an approval. because: of a rejection, as typed."""
+
+    verdict: Verdict
+    how: How | None = None
+    because: str = ""
+
+
 class Deciding:
     """The approver's side of a change."""
 
@@ -33,9 +43,7 @@ class Deciding:
         self._approvers = approvers
         self._freezing = freezing
 
-    async def vote(
-        self, verdict: Verdict, change: Change, actor: Actor, because: str, envelope: Envelope
-    ) -> Outcome:
+    async def vote(self, ballot: Ballot, change: Change, actor: Actor, envelope: Envelope) -> Outcome:
         """Counts, or says why not. The loser of a race is told who decided."""
         for _ in range(MOVE_TRIES):
             step = change.step
@@ -44,19 +52,17 @@ class Deciding:
             via = await self._standing(change, step, actor)
             if isinstance(via, Refusal):
                 return self._refused(via, change, actor)
-            if verdict is Verdict.REJECT and not because.strip():
-                return Refused(
-                    (reasons.REASON_MISSING.refuse(id=change.printed_id),),
-                    view_of(self._parts, change, actor.oid, may_vote=True),
-                )
-            leave = await self._leave(verdict, change)
+            missing = self._missing(ballot, change)
+            if missing is not None:
+                return Refused((missing,), view_of(self._parts, change, actor.oid, may_vote=True))
+            leave = await self._leave(ballot.verdict, change)
             if isinstance(leave, Refusal):
                 return self._refused(leave, change, actor)
-            decision = self._decision(verdict, change, step, actor, via, because, envelope)
+            decision = self._decision(ballot, change, step, actor, via, envelope)
             leaving = tuple(replace(move, despite_freeze=leave) for move in decision.moves)
             done = await self._parts.store.commit(replace(decision, moves=leaving))
             if not isinstance(done, Lost):
-                self._parts.metrics.count("votes", verdict.value)
+                self._parts.metrics.count("votes", ballot.verdict.value)
                 return await outcome_of(self._parts, done.changes[0], actor.oid)
             if done.because is LostBecause.EXPIRED:
                 return Refused((_expired(change),))
@@ -117,40 +123,57 @@ class Deciding:
         except DirectoryUnavailable:
             return reasons.RIGHTS_UNKNOWN.refuse()
 
+    def _missing(self, ballot: Ballot, change: Change) -> Refusal | None:
+        """What this ballot lacks to count, whoever casts it."""
+        if ballot.verdict is Verdict.REJECT:
+            return None if ballot.because.strip() else no.REASON_MISSING.refuse(id=change.printed_id)
+        if ballot.how is None:
+            return no.HOW_MISSING.refuse(id=change.printed_id, name=change.target.name)
+        if ballot.how is How.DID_NOT and not self._parts.policy.deciding.may_not_know:
+            return no.MUST_KNOW.refuse(id=change.printed_id, name=change.target.name)
+        return None
+
     async def _standing(self, change: Change, step: ResolvedStep, actor: Actor) -> str | Refusal:
         """The token by which this person may decide now, or why not."""
         if actor.oid == change.requester.oid:
-            return reasons.OWN_REQUEST.refuse(id=change.printed_id, approvers=approver_names(change))
+            return no.OWN_REQUEST.refuse(id=change.printed_id, approvers=approver_names(change))
         if actor.oid == change.target.oid:
-            return reasons.OWN_PHONE_DECISION.refuse(approvers=approver_names(change))
+            return no.OWN_PHONE_DECISION.refuse(approvers=approver_names(change))
         try:
             via = await self._approvers.token_for(actor.person, change, step.tokens)
         except DirectoryUnavailable:
             return reasons.RIGHTS_UNKNOWN.refuse()
         if via is None:
-            return reasons.NOT_AN_APPROVER.refuse(approvers=approver_names(change))
+            return no.NOT_AN_APPROVER.refuse(approvers=approver_names(change))
         return via
 
     def _decision(
         self,
-        verdict: Verdict,
+        ballot: Ballot,
         change: Change,
         step: ResolvedStep,
         actor: Actor,
         via: str,
-        because: str,
         envelope: Envelope,
     ) -> Commit:
         now = self._parts.now()
-        me = PersonRef.of(actor.person)
-        vote = Vote(step.n, me, verdict, now, change.content_hash, via, hide_numbers(because.strip())[:500])
+        vote = Vote(
+            step=step.n,
+            person=PersonRef.of(actor.person),
+            verdict=ballot.verdict,
+            at=now,
+            content_hash=change.content_hash,
+            via=via,
+            because=hide_numbers(ballot.because.strip())[:500],
+            how=ballot.how,
+        )
         voted = replace(change, votes=(*change.votes, vote))
         after = self._counted(voted, vote)
         messages: tuple[Message, ...] = (redraw(change),)
-        if verdict is Verdict.REJECT:
+        if ballot.verdict is Verdict.REJECT:
             people = (change.requester, change.target)
             messages += tuple(notice(change, "ended", person.oid) for person in people)
-        name = "approved" if verdict is Verdict.APPROVE else "rejected"
+        name = "approved" if ballot.verdict is Verdict.APPROVE else "rejected"
         told = event(
             change,
             name,
@@ -158,6 +181,7 @@ class Deciding:
             by=actor.person.name,
             via=via,
             because=vote.because,
+            how=vote.how.value if vote.how else "",
             content=change.content_hash,
         )
         return Commit(
@@ -171,7 +195,7 @@ class Deciding:
     def _counted(self, voted: Change, vote: Vote) -> Change:
         """What a change becomes by one more vote: over, agreed, or still waiting for others."""
         if vote.verdict is Verdict.REJECT:
-            ending = reasons.REJECTED.refuse(id=voted.printed_id, name=vote.person.name, because=vote.because)
+            ending = no.REJECTED.refuse(id=voted.printed_id, name=vote.person.name, because=vote.because)
             return ended(voted, State.REJECTED, self._parts, ending, vote.person)
         if voted.step is not None:
             return voted
@@ -185,7 +209,7 @@ class Deciding:
         if change.state in _ENDED_UNDECIDED and change.ending is not None:
             return Refused((change.ending,), view)
         decider = change.votes[-1].person.name if change.votes else change.requester.name
-        said = reasons.ALREADY_DECIDED.refuse(id=change.printed_id, name=decider, state=change.state.value)
+        said = no.ALREADY_DECIDED.refuse(id=change.printed_id, name=decider, state=change.state.value)
         return Refused((said,), view)
 
     def _refused(self, why: Refusal, change: Change, actor: Actor) -> Refused:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from bot.domain import command as c
-from bot.domain import reasons
+from bot.domain import decision_reasons, reasons
 from bot.domain.access import may
 from bot.domain.change import Change, Verdict
 from bot.domain.outcome import Outcome, Page, PageKind, Refused
@@ -20,7 +20,7 @@ from bot.workflow.alerting import Alerting
 from bot.workflow.applying import Applying
 from bot.workflow.approvers import Approvers
 from bot.workflow.checking import Checking
-from bot.workflow.deciding import Deciding
+from bot.workflow.deciding import Ballot, Deciding
 from bot.workflow.freezing import Freezing
 from bot.workflow.identity import Identity
 from bot.workflow.judging import Judge
@@ -162,14 +162,21 @@ class Desk:
     async def _decide(
         self, command: c.Approve | c.Reject, change: Change, actor: Actor, envelope: Envelope
     ) -> Outcome:
-        """A typed decision counts only with the right tail: it says what was seen."""
+        """A typed decision counts only with the right tail: it says what was seen. An approval without a word
+        on how they know shows the card, which asks for it.
+        """
         if command.card is None and command.request.tail != change.tail:
             wrong = command.request.tail != ""
             said = reasons.CARD_STALE.refuse(id=change.printed_id) if wrong else None
             return await self.deciding.card(change, actor, said)
-        if isinstance(command, c.Approve):
-            return await self.deciding.vote(Verdict.APPROVE, change, actor, "", envelope)
-        return await self.deciding.vote(Verdict.REJECT, change, actor, command.because, envelope)
+        if isinstance(command, c.Reject):
+            ballot = Ballot(Verdict.REJECT, because=command.because)
+        elif command.how is None:
+            said = decision_reasons.HOW_MISSING.refuse(id=change.printed_id, name=change.target.name)
+            return await self.deciding.card(change, actor, said)
+        else:
+            ballot = Ballot(Verdict.APPROVE, how=command.how)
+        return await self.deciding.vote(ballot, change, actor, envelope)
 
     async def _repeat(self, change: Change, actor: Actor, envelope: Envelope) -> Outcome:
         if change.requester.oid != actor.oid:

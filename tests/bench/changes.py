@@ -20,6 +20,8 @@ _TOGETHER = 4
 _LOOK_SECONDS = 0.3
 _QUIET = 0.01
 _PATIENCE_SECONDS = 30
+# What is filled in before a click; a button sends only the fields it asks for.
+_FIELDS = {"how": "in-person"}
 
 
 class Desk:
@@ -65,7 +67,7 @@ class Desk:
         return str(said["activity_id"])
 
     async def _click(self, who: str, button: str, card: str) -> str:
-        done = await self._act("click", {"as": who, "activity_id": card, "action": button})
+        done = await self._act("click", {"as": who, "activity_id": card, "action": button, "inputs": _FIELDS})
         return str(done["activity_id"])
 
     async def _act(self, what: str, wish: dict[str, Any]) -> dict[str, Any]:

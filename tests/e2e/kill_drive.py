@@ -199,7 +199,8 @@ class People:
         one.told = "final"
 
     async def _click(self, one: Asked, who: str, card: Json, title: str) -> None:
-        wish = {"as": who, "activity_id": card["activity_id"], "action": title}
+        said = {"how": "in-person"} if title == "Approve" else {}
+        wish = {"as": who, "activity_id": card["activity_id"], "action": title, "inputs": said}
         await self._act(one, "click", wish)
 
     async def _act(self, one: Asked, what: str, wish: Json) -> None:

@@ -132,7 +132,12 @@ class Stage:
         return await self._act("say", {"as": who, "text": text, **more})
 
     async def click(self, who: str, action: str | int = 1, **more: Any) -> Json:
-        """A press on a button: of the newest card that has it, or of `activity_id`."""
+        """A press on a button: of the newest card that has it, or of `activity_id`.
+
+        Whoever approves says that they spoke in person, unless `inputs` says something else.
+        """
+        if action == "Approve":
+            more.setdefault("inputs", {"how": "in-person"})
         if "activity_id" not in more and isinstance(action, str):
             more["activity_id"] = (await self.card_with(who, action))["activity_id"]
         return await self._act("click", {"as": who, "action": action, **more})

@@ -153,7 +153,7 @@ async def approved(stage: Stage, request: str, by: str, decides: str) -> None:
     """Submitted, approved, and everything done that is due."""
     await stage.say(by, f"submit {request}")
     await stage.settle()
-    await stage.say(decides, f"approve {request}")
+    await stage.say(decides, f"approve {request} in person")
     await stage.settle()
 
 

@@ -45,7 +45,7 @@ OPEN_TO_ALL = {
     "approvals": "",
     "show me": "mobile",
     "status R-7K2Q9M": "usage.request-unknown",
-    "approve R-7K2Q9M-4F3A": "usage.request-unknown",
+    "approve R-7K2Q9M-4F3A in person": "usage.request-unknown",
     "cancel R-7K2Q9M": "usage.request-unknown",
 }
 
@@ -59,7 +59,9 @@ async def test_an_ordinary_member_gets_what_is_everybodys(text: str, stage: Stag
     await stage.ends_with()
 
 
-@pytest.mark.parametrize("typed", ["status {id}", "approve {id}", "reject {id} because no", "cancel {id}"])
+@pytest.mark.parametrize(
+    "typed", ["status {id}", "approve {id} in person", "reject {id} because no", "cancel {id}"]
+)
 @pytest.mark.parametrize("who", ["mallory", "arthur"])
 async def test_a_bystander_learns_nothing_about_a_request(typed: str, who: str, stage: Stage) -> None:
     """B1, C12: an id that somebody overheard opens nothing: not even that the request exists."""
@@ -156,7 +158,7 @@ async def test_another_spelling_of_an_object_id_is_the_same_person(form: str, st
     request = await stage.pending()
     oid = stage.oid("olivia")
     spelled = oid.upper() if form == "upper" else "{" + oid + "}"
-    said = await stage.ask("olivia", f"approve {request}", raw={"from": {"aadObjectId": spelled}})
+    said = await stage.ask("olivia", f"approve {request} in person", raw={"from": {"aadObjectId": spelled}})
     assert "access.own-request" in said
     assert "policy.own-number" in await stage.ask(
         "olivia", SET.format(who=oid.upper()), raw={"from": {"aadObjectId": spelled}}
@@ -248,7 +250,7 @@ async def test_the_person_concerned_never_decides(stage: Stage) -> None:
     """B12: security staff is asked about a colleague, but that colleague's own vote is refused."""
     request = await stage.pending("sven")
     await stage.card_with("selma", "Approve")
-    assert "access.own-phone-decision" in await stage.ask("sven", f"approve {request}")
+    assert "access.own-phone-decision" in await stage.ask("sven", f"approve {request} in person")
     await stage.ends_with()
 
 

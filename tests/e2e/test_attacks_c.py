@@ -27,6 +27,11 @@ def data_of(entry: Json, verb: str) -> Json:
     return dict(found)
 
 
+def yes_of(entry: Json) -> Json:
+    """What a press on Approve sends, by somebody who spoke in person."""
+    return data_of(entry, "approve") | {"how": "in-person"}
+
+
 def _find(node: Any, verb: str) -> Json | None:
     if isinstance(node, dict):
         if node.get("type") == EXECUTE and node.get("verb") == verb:
@@ -63,10 +68,10 @@ async def test_an_approver_counts_once(stage: Stage) -> None:
     """C3: the same person's second click and typed vote find a decided request: one vote, one write."""
     request = await stage.pending()
     card = await stage.card_with("marta", "Approve")
-    data = data_of(card, "approve")
+    data = yes_of(card)
     await asyncio.gather(*(stage.forged("marta", "approve", data) for _ in range(4)))
     await stage.wait_for(stage.effects)
-    assert "conflict.already-decided" in await stage.ask("marta", f"approve {request}")
+    assert "conflict.already-decided" in await stage.ask("marta", f"approve {request} in person")
     await stage.ends_with(ALICE)
     assert (await stage.audit_names()).count("change:mobile:approved") == 1
 
@@ -89,6 +94,10 @@ FORGED: dict[str, Callable[[Json], Json]] = {
     "approved_by": lambda d: d | {"approved_by": "marta"},
     "role": lambda d: d | {"role": "approver"},
     "state": lambda d: d | {"state": "approved"},
+    "another way of knowing": lambda d: d | {"how": "by mail"},
+    "a list as way of knowing": lambda d: d | {"how": ["in-person"]},
+    "a way of knowing in capitals": lambda d: d | {"how": "IN-PERSON"},
+    "a kind of refusal": lambda d: d | {"kind": "fraud"},
     "nothing at all": lambda d: {},
 }
 
@@ -97,7 +106,7 @@ FORGED: dict[str, Callable[[Json], Json]] = {
 async def test_forged_button_data_decides_nothing_and_isaudited(name: str, stage: Stage) -> None:
     """C4, C5: an approver who sends other data than their card's gets a refusal; the request is untouched."""
     request = await stage.pending()
-    data = FORGED[name](data_of(await stage.card_with("marta", "Approve"), "approve"))
+    data = FORGED[name](yes_of(await stage.card_with("marta", "Approve")))
     answer = await stage.forged("marta", "approve", data)
     assert answer["status"] == 200
     said = json.dumps(answer["body"])
@@ -113,7 +122,7 @@ async def test_forged_button_data_decides_nothing_and_isaudited(name: str, stage
 async def test_a_verb_that_is_not_ours_does_nothing(verb: object, stage: Stage) -> None:
     """C5: also with sound data."""
     request = await stage.pending()
-    data = data_of(await stage.card_with("marta", "Approve"), "approve")
+    data = yes_of(await stage.card_with("marta", "Approve"))
     answer = await stage.forged("marta", verb, data)
     assert answer["status"] == 200
     await _still_waits(stage, request)
@@ -211,7 +220,7 @@ async def test_a_forwarded_card_decides_nothing(who: str, stage: Stage) -> None:
 async def test_a_card_pressed_in_a_group_decides_nothing(scope: str, stage: Stage) -> None:
     """C12: also not by the approver: what is about sign-in is decided in the own chat."""
     request = await stage.pending()
-    data = data_of(await stage.card_with("marta", "Approve"), "approve")
+    data = yes_of(await stage.card_with("marta", "Approve"))
     value = {"action": {"type": EXECUTE, "verb": "approve", "data": data}}
     answer = await stage.invoke("marta", "adaptiveCard/action", value, scope=scope)
     assert "usage.personal-chat-only" in json.dumps(answer["body"])
@@ -221,12 +230,12 @@ async def test_a_card_pressed_in_a_group_decides_nothing(scope: str, stage: Stag
 async def test_the_manager_of_today_decides(stage: Stage) -> None:
     """C13: approvers are resolved again at the vote: the former manager may not, the new one may."""
     request = await stage.pending()
-    data = data_of(await stage.card_with("marta", "Approve"), "approve")
+    data = yes_of(await stage.card_with("marta", "Approve"))
     await stage.patch("alice", manager="vera")
     said = json.dumps((await stage.forged("marta", "approve", data))["body"])
     assert "access.not-approver" in said
     await _still_waits(stage, request)
-    await stage.say("vera", f"approve {request}")
+    await stage.say("vera", f"approve {request} in person")
     await stage.wait_for(stage.effects)
     await stage.ends_with(ALICE)
 
@@ -244,7 +253,7 @@ async def test_a_manager_who_cannot_decide_is_replaced_by_the_fallback(
     assert "Arthur Appleby" in said
     await stage.click("olivia", "Submit for approval")
     request = stage.printed_id(await stage.newest("olivia"))
-    assert "access.own-request" in await stage.ask("olivia", f"approve {request}")
+    assert "access.own-request" in await stage.ask("olivia", f"approve {request} in person")
     await stage.click("arthur", "Approve")
     await stage.wait_for(stage.effects)
     await stage.ends_with((who, "mobile", "+1 2065550100"))
@@ -253,7 +262,7 @@ async def test_a_manager_who_cannot_decide_is_replaced_by_the_fallback(
 async def test_a_fallback_approver_does_not_decide_while_the_manager_can(stage: Stage) -> None:
     """C13: no silent widening: the approver group stands in only when it was asked."""
     request = await stage.pending()
-    assert "usage.request-unknown" in await stage.ask("arthur", f"approve {request}")
+    assert "usage.request-unknown" in await stage.ask("arthur", f"approve {request} in person")
     await _still_waits(stage, request)
 
 
@@ -345,7 +354,7 @@ async def test_the_text_beside_a_click_is_ignored(stage: Stage) -> None:
     card = await stage.card_with("marta", "Approve")
     await stage.click(
         "marta", "Reject", activity_id=card["activity_id"], old_client=True,
-        inputs={"because": "not verified"}, raw={"text": f"approve {request}"},
+        inputs={"because": "not verified"}, raw={"text": f"approve {request} in person"},
     )  # fmt: skip
     await stage.settle()
     names = await stage.audit_names()
@@ -356,10 +365,12 @@ async def test_the_text_beside_a_click_is_ignored(stage: Stage) -> None:
 async def test_message_back_text_in_button_data_is_no_command(stage: Stage) -> None:
     """C20: reserved keys smuggled into the data make the whole press void."""
     request = await stage.pending()
-    spoken = {"type": "messageBack", "text": f"approve {request}", "value": {}}
+    spoken = {"type": "messageBack", "text": f"approve {request} in person", "value": {}}
     await stage.forged("marta", "run", {"v": 1, "command": "help", "msteams": spoken})
     assert "usage.card-tampered" in await stage.all_text("marta")
-    await stage.say("marta", f"approve {request}", raw={"value": {"verb": "run", "v": 1, "command": "help"}})
+    await stage.say(
+        "marta", f"approve {request} in person", raw={"value": {"verb": "run", "v": 1, "command": "help"}}
+    )
     await _still_waits(stage, request)
 
 

@@ -9,14 +9,14 @@ from contextlib import AbstractAsyncContextManager
 
 import pytest
 from stage import Stage
-from test_attacks_c import ALICE, audited, data_of, slow_worker
+from test_attacks_c import ALICE, audited, data_of, slow_worker, yes_of
 
 
 @pytest.mark.parametrize("round_", range(5))
 async def test_approve_and_reject_at_once_end_in_one_decision(round_: int, stage: Stage) -> None:
     """C9: two approvers of the fallback decide at the same instant: one wins, the other is told who."""
     await stage.pending("nora", "+1 206 555 0145")
-    yes = data_of(await stage.card_with("arthur", "Approve"), "approve")
+    yes = yes_of(await stage.card_with("arthur", "Approve"))
     no = data_of(await stage.card_with("astrid", "Approve"), "reject") | {"because": "not verified"}
     await asyncio.gather(stage.forged("arthur", "approve", yes), stage.forged("astrid", "reject", no))
     await stage.settle()
@@ -36,7 +36,7 @@ async def test_cancel_and_approve_at_once_end_in_one_of_both(round_: int, stage:
     A cancel after the vote and before the write still counts, so the vote may be there in both cases.
     """
     await stage.pending()
-    yes = data_of(await stage.card_with("marta", "Approve"), "approve")
+    yes = yes_of(await stage.card_with("marta", "Approve"))
     back = data_of(await stage.newest("olivia"), "cancel")
     await asyncio.gather(stage.forged("olivia", "cancel", back), stage.forged("marta", "approve", yes))
     await stage.settle()
@@ -52,12 +52,12 @@ async def test_cancel_and_approve_at_once_end_in_one_of_both(round_: int, stage:
 async def test_an_expired_request_cannot_be_approved(how: str, stage: Stage) -> None:
     """C10: the deadline is part of the guarded move; a second later is too late."""
     request = await stage.pending()
-    data = data_of(await stage.card_with("marta", "Approve"), "approve")
+    data = yes_of(await stage.card_with("marta", "Approve"))
     stage.clock.pass_by(hours=24, seconds=1)
     if how == "button":
         said = json.dumps((await stage.forged("marta", "approve", data))["body"])
     else:
-        said = await stage.ask("marta", f"approve {request}")
+        said = await stage.ask("marta", f"approve {request} in person")
     assert "conflict.expired" in said
     await stage.later(seconds=1)
     await stage.ends_with(audited=("change:mobile:expired",))
@@ -68,7 +68,7 @@ async def test_the_last_minute_still_counts(stage: Stage) -> None:
     request = await stage.pending()
     await stage.settle()
     stage.clock.pass_by(hours=23, minutes=59)
-    await stage.say("marta", f"approve {request}")
+    await stage.say("marta", f"approve {request} in person")
     await stage.wait_for(stage.effects)
     await stage.ends_with(ALICE)
 
@@ -79,10 +79,10 @@ async def test_a_clock_ten_minutes_off_does_not_lengthen_a_request(minutes: int,
     request = await stage.pending()
     await stage.settle()
     stage.clock.pass_by(minutes=minutes)
-    refused = await stage.say("marta", f"approve {request}", sign={})
+    refused = await stage.say("marta", f"approve {request} in person", sign={})
     assert refused["status"] == (201 if minutes > 0 else 401)
     if minutes < 0:
-        await stage.say("marta", f"approve {request}")
+        await stage.say("marta", f"approve {request} in person")
     await stage.wait_for(stage.effects)
     await stage.ends_with(ALICE)
 

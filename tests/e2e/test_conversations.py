@@ -47,6 +47,7 @@ CONVERSATIONS = {
         /expect Your decision is needed
         /expect lost phone
         /expect-not 5550100
+        /fill how in-person
         /click Approve
         /expect-all Done
         /expect-all +1 •••••• 00
@@ -62,12 +63,12 @@ CONVERSATIONS = {
         {ASK}
         /click Submit for approval
         /expect Waiting for approval
-        approve {{id}}
+        approve {{id}} in person
         /expect access.own-request
         /as marta
         approvals
         /expect Alice Anders
-        approve {{id}}
+        approve {{id}} in person
         /expect-all Done
         /as olivia
         status {{id}}
@@ -101,6 +102,7 @@ CONVERSATIONS = {
         /expect Waiting for approval
         /as marta
         /expect Your decision is needed
+        /fill how in-person
         /click Approve
         /expect-all Done
         """,
@@ -121,6 +123,7 @@ CONVERSATIONS = {
         /click Submit for approval
         /as vera
         /expect Your decision is needed
+        /fill how in-person
         /click Approve
         /expect-all Done
         show "Jonas Bergfeld"
@@ -143,7 +146,7 @@ CONVERSATIONS = {
         /expect-all the caller could not be verified
         /as olivia
         /expect the caller could not be verified
-        approve {{id}}
+        approve {{id}} in person
         /expect conflict.already-decided
         /as alice
         /expect Rejected
@@ -151,6 +154,29 @@ CONVERSATIONS = {
         """,
         (),
         ("change:mobile:rejected",),
+    ),
+    "an approver says how they know": Conversation(
+        f"""
+        {ASK}
+        /click Submit for approval
+        /as marta
+        /expect Your decision is needed
+        approve {{id}}
+        /expect Say how you know
+        /fill how did-not
+        /click Approve
+        /expect policy.approver-must-know
+        approve {{id}} did not
+        /expect policy.approver-must-know
+        /writes 0
+        /fill how known-number
+        /click Approve
+        /as olivia
+        /expect Approved by: Marta Mayfair, spoke on a known number
+        /writes 1
+        """,
+        writes=(ALICE_00,),
+        audited=("policy:approve:refused", "change:mobile:approved"),
     ),
     "cancelled, then too late to approve": Conversation(
         f"""
@@ -163,7 +189,7 @@ CONVERSATIONS = {
         /expect-all Cancelled: nothing was changed
         /as marta
         /expect Cancelled: nothing was changed
-        approve {{id}}
+        approve {{id}} in person
         /expect conflict.cancelled
         /as olivia
         cancel {{id}}
@@ -181,10 +207,11 @@ CONVERSATIONS = {
         /expect Waiting for approval
         /as arthur
         /expect Nora Nettle
+        /fill how in-person
         /click Approve
         /expect-all Done
         /as astrid
-        approve {id}
+        approve {id} in person
         /expect conflict.already-decided
         """,
         (("nora", "mobile", "+1 2065550145"),),
@@ -199,6 +226,7 @@ CONVERSATIONS = {
         /click Submit for approval
         /as marta
         /expect Remove the alternate mobile of Alma Arden?
+        /fill how in-person
         /click Approve
         /expect-all Done
         /number alma alternateMobile none
@@ -225,6 +253,7 @@ CONVERSATIONS = {
         /click Submit for approval
         /as marta
         /expect Your decision is needed
+        /fill how in-person
         /click Approve
         /expect-all Done
         """,
@@ -323,7 +352,7 @@ async def test_a_request_that_nobody_decided_expires_and_can_be_repeated(any_sta
                 break
             await stage.later(seconds=5)
         assert "Expired: nothing was changed" in await stage.all_text(who)
-    assert "conflict.expired" in await stage.ask("marta", f"approve {request}")
+    assert "conflict.expired" in await stage.ask("marta", f"approve {request} in person")
     form = await stage.ask("olivia", f"repeat {request}")
     assert "Change a phone" in form
     assert "lost phone" in form

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from bot.domain import command as c
-from bot.domain.change import Change, State
+from bot.domain.change import Change, How, State
 from bot.domain.outcome import AwaitingApproval, Outcome, Preview, Refused
 from bot.domain.phone import Slot
 from tests.doubles.house import ADA, ALICE, MARTA, OLIVIA, House, house
@@ -44,7 +44,7 @@ def _request(change: Change) -> c.RequestId:
 
 
 async def approve(home: House, change: Change) -> Outcome:
-    command = c.Approve(_request(change), _card(home, change, MARTA))
+    command = c.Approve(_request(change), _card(home, change, MARTA), How.IN_PERSON)
     return await home.desk.handle(command, home.envelope(MARTA))
 
 

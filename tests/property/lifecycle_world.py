@@ -20,7 +20,7 @@ from typing import Any, TypeVar, cast
 
 from bot.domain import command as c
 from bot.domain import outcome as o
-from bot.domain.change import LOCKING, MOVES, TERMINAL, Change, State
+from bot.domain.change import LOCKING, MOVES, TERMINAL, Change, How, State
 from bot.domain.people import Person
 from bot.domain.phone import PhoneNumber, Slot
 from bot.jobs import Jobs
@@ -323,4 +323,4 @@ class World:
 def verdict(change: Change, approve: bool, card: c.CardRef | None, tail: str) -> c.Command:
     """A decision by button or typed."""
     request = c.RequestId(change.id, tail)
-    return c.Approve(request, card) if approve else c.Reject(request, "not her", card)
+    return c.Approve(request, card, How.IN_PERSON) if approve else c.Reject(request, "not her", card)

@@ -20,7 +20,7 @@ from lifecycle_world import migrated_file
 
 from bot.domain import command as c
 from bot.domain import outcome as o
-from bot.domain.change import TERMINAL, Change, OpKind, State
+from bot.domain.change import TERMINAL, Change, How, OpKind, State
 from bot.domain.methods import ALL_USERS, Default, Method, MethodRule, PolicyTarget, SmsState
 from bot.domain.people import TargetKind
 from bot.domain.phone import PhoneNumber, Slot
@@ -252,7 +252,8 @@ async def _play(scene: Scene, folder: Path) -> None:
             return
         before = await _notes(h, change, MARTA) & {*BEFORE_DECIDING, *SIGNALS}
         request = c.RequestId(change.id)
-        await h.desk.handle(c.Approve(request, h.parts.card_ref(change, MARTA)), h.envelope(MARTA))
+        yes = c.Approve(request, h.parts.card_ref(change, MARTA), How.IN_PERSON)
+        await h.desk.handle(yes, h.envelope(MARTA))
         h.directory.stale_reads(scene.stale)
         _go_wrong(h, scene, early=False)
         change = await _to_the_end(h, change)

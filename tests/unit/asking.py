@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bot.domain import command as c
 from bot.domain import outcome as o
-from bot.domain.change import State
+from bot.domain.change import How, State
 from bot.domain.phone import Slot
 from bot.domain.reason import Refusal
 from tests.doubles.house import ALICE, MARTA, OLIVIA, House
@@ -36,7 +36,7 @@ async def pending(h: House, command: c.Command | None = None, by: str = OLIVIA) 
 async def approve(h: House, sent: o.AwaitingApproval, by: str = MARTA) -> o.Outcome:
     change = sent.view.change
     card = h.parts.card_ref(change, by)
-    return await h.desk.handle(c.Approve(c.RequestId(change.id), card), h.envelope(by))
+    return await h.desk.handle(c.Approve(c.RequestId(change.id), card, How.IN_PERSON), h.envelope(by))
 
 
 async def state(h: House, shown: o.Preview | o.AwaitingApproval) -> State:

@@ -6,12 +6,13 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from bot.domain import decision_reasons, reasons
 from bot.domain import outcome as o
-from bot.domain import reasons
 from bot.domain.change import (
     Asked,
     Asking,
     Change,
+    How,
     Operation,
     OpKind,
     ResolvedStep,
@@ -119,7 +120,8 @@ def change(**given: Any) -> Change:
 
 def vote(verdict: Verdict = Verdict.APPROVE, because: str = "") -> Vote:
     at = NOW + timedelta(minutes=9)
-    return Vote(1, PersonRef.of(MEGAN), verdict, at, "v1:x", "manager-of-target", because)
+    how = How.IN_PERSON if verdict is Verdict.APPROVE else None
+    return Vote(1, PersonRef.of(MEGAN), verdict, at, "v1:x", "manager-of-target", because, how)
 
 
 def view(audience: o.Audience = o.Audience.REQUESTER, /, **given: Any) -> o.View:
@@ -153,7 +155,7 @@ def preview() -> o.Preview:
 
 def rejected() -> o.Refused:
     because = "the caller could not say who their manager is"
-    no = reasons.REJECTED.refuse(id="R-7K2Q9M-4F3A", name="Megan Bowen", because=because)
+    no = decision_reasons.REJECTED.refuse(id="R-7K2Q9M-4F3A", name="Megan Bowen", because=because)
     ended = change(state=State.REJECTED, ending=no, votes=(vote(Verdict.REJECT, because),))
     return o.Refused((no,), view(change=ended, may_cancel=False))
 

@@ -147,7 +147,7 @@ def test_buttons_carry_only_pointers(name: str) -> None:
             assert old["data"] == {"v": 1, "verb": "run", "command": f"{data['verb']} {data['who']}"}
         else:
             assert old["data"] == {**data, "verb": verb}
-        needs_fields = verb in verbs.FORM_VERBS | {verbs.REJECT}
+        needs_fields = verb in verbs.FORM_VERBS | {verbs.APPROVE, verbs.REJECT}
         assert node["associatedInputs"] == ("auto" if needs_fields else "none")
 
 
@@ -171,7 +171,7 @@ def test_typed_way_stands_on_the_card(name: str) -> None:
     said = words_on(card)
     typed_ways = {
         verbs.CANCEL: "cancel R-7K2Q9M-4F3A",
-        verbs.APPROVE: "approve R-7K2Q9M-4F3A",
+        verbs.APPROVE: "approve R-7K2Q9M-4F3A in person",
         verbs.REJECT: "reject R-7K2Q9M-4F3A because",
         verbs.FORM_SET: "set SLOT for WHO",
         verbs.FORM_REMOVE: "remove SLOT for WHO",
@@ -252,14 +252,18 @@ def test_approver_reads_the_whole_request_in_sentences() -> None:
         assert part in text
 
 
-def test_rejecting_needs_words_approving_does_not() -> None:
-    """The field for the reason is required, opens with Reject only, and does not hinder Approve."""
+def test_a_decision_asks_for_what_it_needs_and_for_nothing_else() -> None:
+    """Approve wants to know how, Reject why; each field opens with its own button and hinders no other."""
     card = draw("waiting-approver").card
-    (field,) = typed(card, "Input.Text")
-    assert field["id"] == verbs.BECAUSE
-    assert field["isRequired"] is True
-    (opener,) = typed(card, "Action.ShowCard")
-    assert verbs.BECAUSE in json.dumps(opener["card"])
+    openers = {opener["title"]: opener["card"] for opener in typed(card, "Action.ShowCard")}
+    assert set(openers) == {"Approve …", "Reject …"}
+    (how,) = typed(openers["Approve …"], "Input.ChoiceSet")
+    assert [choice["value"] for choice in how["choices"]] == ["in-person", "known-number", "did-not"]
+    assert how["isRequired"] is True
+    assert "value" not in how
+    (why,) = typed(openers["Reject …"], "Input.Text")
+    assert (why["id"], why["isRequired"]) == (verbs.BECAUSE, True)
+    assert not [node for node in card["body"] if str(node["type"]).startswith("Input.")]
 
 
 def test_target_is_told_who_and_what_to_do() -> None:

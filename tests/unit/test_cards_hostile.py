@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import cards
+from bot.domain import decision_reasons
 from bot.domain import outcome as o
-from bot.domain import reasons
 from bot.domain.change import Asking, State, Verdict
 from bot.domain.command import SetPhone, Show, Who, WhoKind
 from bot.domain.people import PersonRef
@@ -68,7 +68,7 @@ def outcomes(text: str) -> list[o.Outcome]:
         votes=(vote,),
         steps=(examples.step(asked, lost, missing=(text,)),),
     )
-    refusal = reasons.REJECTED.refuse(id=text, name=text, because=text)
+    refusal = decision_reasons.REJECTED.refuse(id=text, name=text, because=text)
     a = o.Audience
     views = [examples.view(audience, change=change) for audience in a]
     who = Who(WhoKind.NAME, text)

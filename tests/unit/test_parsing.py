@@ -8,6 +8,7 @@ import unicodedata
 import pytest
 
 from bot.domain import command as c
+from bot.domain.change import How
 from bot.domain.command import RequestId, Who, WhoKind
 from bot.domain.parsing import is_plain, parse
 from bot.domain.phone import Slot
@@ -307,7 +308,38 @@ def test_a_bad_id_is_told_with_the_usage(verb: str, text: str) -> None:
     assert "`approvals`" in command.problem if not text else "R-7K2Q9M-4F3A" in command.problem
 
 
-@pytest.mark.parametrize("extra", ["but not yet", "INC1234", "because fine", "R-7K2Q9N-4F3A", "?? no"])
+@pytest.mark.parametrize(
+    ("said", "how"),
+    [
+        ("in person", How.IN_PERSON),
+        ("In-Person!", How.IN_PERSON),
+        ("spoke in person please", How.IN_PERSON),
+        ("known number", How.KNOWN_NUMBER),
+        ("on a known number", How.KNOWN_NUMBER),
+        ("did not", How.DID_NOT),
+        ("didn’t", How.DID_NOT),
+    ],
+)
+@pytest.mark.parametrize("spelled", ["R-7K2Q9M-4F3A", "r 7k2q9m 4f3a", "request 7K2Q9M-4F3A"])
+def test_an_approval_says_how_it_is_known(said: str, how: How, spelled: str) -> None:
+    """The words behind the ID say how the approver knows, however ID and words are spelled."""
+    assert parse(f"approve {spelled} {said}") == c.Approve(RequestId("7K2Q9M", "4F3A"), how=how)
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        "in person but not yet",
+        "person",
+        "not in person",
+        "did not in person",
+        "but not yet",
+        "INC1234",
+        "because fine",
+        "R-7K2Q9N-4F3A",
+        "?? no",
+    ],
+)
 def test_an_approval_with_more_words_decides_nothing(extra: str) -> None:
     """Words behind the ID may take the yes back, so that nothing is approved."""
     assert isinstance(parse(f"approve R-7K2Q9M-4F3A {extra}"), c.Malformed)

@@ -11,7 +11,7 @@ import pytest
 
 from bot.domain import command as c
 from bot.domain import outcome as o
-from bot.domain.change import Change, State, content_hash, number_key
+from bot.domain.change import Change, How, State, content_hash, number_key
 from bot.domain.methods import Default
 from bot.domain.people import Role, TargetKind
 from bot.domain.phone import PhoneNumber, Slot
@@ -65,7 +65,7 @@ async def submitted(h: House, command: c.Order) -> Change:
 async def approved(h: House, command: c.Order) -> Change:
     change = await submitted(h, command)
     card = h.parts.card_ref(change, MARTA)
-    await h.desk.handle(c.Approve(c.RequestId(change.id), card), h.envelope(MARTA))
+    await h.desk.handle(c.Approve(c.RequestId(change.id), card, How.IN_PERSON), h.envelope(MARTA))
     return change
 
 

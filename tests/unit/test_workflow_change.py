@@ -10,7 +10,7 @@ from asking import NEW, approve, ask, events, pending, previewed, refusal, state
 
 from bot.domain import command as c
 from bot.domain import outcome as o
-from bot.domain.change import State
+from bot.domain.change import How, State
 from bot.domain.phone import Slot
 from tests.doubles.directory import Fault
 from tests.doubles.house import (
@@ -75,7 +75,9 @@ async def test_a_bystander_learns_nothing_from_a_forwarded_card(h: House) -> Non
     """A card that was drawn for the manager decides nothing for somebody else."""
     sent = await pending(h)
     card = h.parts.card_ref(sent.view.change, MARTA)
-    outcome = await h.desk.handle(c.Approve(c.RequestId(sent.view.change.id), card), h.envelope(NED))
+    outcome = await h.desk.handle(
+        c.Approve(c.RequestId(sent.view.change.id), card, How.IN_PERSON), h.envelope(NED)
+    )
     assert refusal(outcome).code == "usage.request-unknown"
     assert await state(h, sent) is State.PENDING
 
@@ -311,15 +313,19 @@ async def test_a_typed_decision_needs_the_right_tail(h: House) -> None:
     """Without the tail the current card is shown; with a wrong one too; only the right one decides."""
     sent = await pending(h)
     change = sent.view.change
-    shown = await h.desk.handle(c.Approve(c.RequestId(change.id)), h.envelope(MARTA))
+    shown = await h.desk.handle(c.Approve(c.RequestId(change.id), how=How.IN_PERSON), h.envelope(MARTA))
     assert isinstance(shown, o.AwaitingApproval)
     assert shown.view.may_vote
     wrong = "0000" if change.tail != "0000" else "1111"
-    stale = await h.desk.handle(c.Approve(c.RequestId(change.id, wrong)), h.envelope(MARTA))
+    stale = await h.desk.handle(
+        c.Approve(c.RequestId(change.id, wrong), how=How.IN_PERSON), h.envelope(MARTA)
+    )
     assert isinstance(stale, o.AwaitingApproval)
     assert stale.said is not None
     assert await state(h, sent) is State.PENDING
-    done = await h.desk.handle(c.Approve(c.RequestId(change.id, change.tail)), h.envelope(MARTA))
+    done = await h.desk.handle(
+        c.Approve(c.RequestId(change.id, change.tail), how=How.IN_PERSON), h.envelope(MARTA)
+    )
     assert isinstance(done, o.Working)
 
 

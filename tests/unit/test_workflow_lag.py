@@ -8,7 +8,7 @@ import pytest
 
 from bot.domain import command as c
 from bot.domain import outcome as o
-from bot.domain.change import State
+from bot.domain.change import How, State
 from bot.domain.phone import Slot
 from tests.doubles.directory import Fault
 from tests.doubles.house import ALICE, MARTA, OLIVIA, house
@@ -25,7 +25,7 @@ async def test_a_write_that_shows_late_is_never_called_failed(tmp_path: Path, st
         await h.desk.handle(c.Submit(shown.view.card), h.envelope(OLIVIA))
         h.directory.fail("write", Fault.UNCERTAIN_AFTER)
         card = h.parts.card_ref(shown.view.change, MARTA)
-        await h.desk.handle(c.Approve(c.RequestId(card.change_id), card), h.envelope(MARTA))
+        await h.desk.handle(c.Approve(c.RequestId(card.change_id), card, How.IN_PERSON), h.envelope(MARTA))
         await h.jobs.drain()
         for seconds in (6, 15, 46, 6, 20, 66):
             h.clock.pass_by(seconds=seconds)

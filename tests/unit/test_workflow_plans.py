@@ -10,7 +10,7 @@ import pytest
 
 from bot.domain import command as c
 from bot.domain import outcome as o
-from bot.domain.change import Change, OpKind, OpState, State
+from bot.domain.change import Change, How, OpKind, OpState, State
 from bot.domain.methods import ALL_USERS, Default, Method, MethodRule, PolicyTarget, SmsState
 from bot.domain.people import TargetKind
 from bot.domain.phone import PhoneNumber, Slot
@@ -44,7 +44,7 @@ async def approved(h: House, command: c.Order) -> Change:
     await h.desk.handle(c.Submit(shown.view.card), h.envelope(OLIVIA))
     change = shown.view.change
     card = h.parts.card_ref(change, MARTA)
-    await h.desk.handle(c.Approve(c.RequestId(change.id), card), h.envelope(MARTA))
+    await h.desk.handle(c.Approve(c.RequestId(change.id), card, How.IN_PERSON), h.envelope(MARTA))
     return change
 
 
