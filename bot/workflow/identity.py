@@ -57,9 +57,13 @@ class Identity:
 
     async def holds(self, oid: str, role: Role) -> bool:
         """True when the person is an enabled member and holds the role now. Raises DirectoryUnavailable."""
+        return role in await self.roles_of(oid)
+
+    async def roles_of(self, oid: str) -> frozenset[Role]:
+        """The roles of an enabled member now; nobody else has any. Raises DirectoryUnavailable."""
         actor = await self.actor(oid)
         if isinstance(actor, Refusal):
             if actor.code == reasons.RIGHTS_UNKNOWN.code:
                 raise DirectoryUnavailable("groups of a person could not be read")
-            return False
-        return role in actor.roles
+            return frozenset()
+        return actor.roles

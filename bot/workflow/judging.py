@@ -14,8 +14,9 @@ from bot.domain import reasons
 from bot.domain.change import ResolvedStep
 from bot.domain.methods import Inclusion, SignIn
 from bot.domain.people import Person, TargetKind
-from bot.domain.policy import Rule
+from bot.domain.policy import Action, Risk, Rule
 from bot.domain.reason import Refusal
+from bot.domain.rule_reasons import RULE_REFUSES
 from bot.domain.signals import Signal, risks_of
 from bot.ports import DirectoryUnavailable
 from bot.workflow.approvers import Approvers
@@ -70,9 +71,13 @@ class Judge:
         signals = await self._signals.of(case, gathered, kind, holders)
         shared = too_many(holders, self._parts.policy.shared_number_max)
         refusals += [shared] if shared else []
-        rule = self._parts.policy.rule_for(case.action, kind, risks=risks_of(signals))
-        if rule is None and not gathered.protection:
-            refusals.append(reasons.NO_RULE.refuse(action=case.action.value, kind=kind.value))
+        risks = risks_of(signals)
+        rule = self._parts.policy.rule_for(
+            case.action, kind, slots=case.slots, requester=case.roles, risks=risks
+        )
+        said = rule_against(rule, case.action, kind, risks)
+        if said is not None and not gathered.protection:
+            refusals.append(said)
         if refusals or rule is None:
             return Judgement(tuple(refusals))
         return await self._with_approvers(case, gathered, kind, rule, signals)
@@ -84,7 +89,7 @@ class Judge:
         phones, protection, groups, sign_in, sms = await _all(
             directory.phones(target.oid),
             directory.protection(target.oid, policy.protected, policy.all_groups()),
-            directory.member_of(target.oid, policy.all_groups()),
+            directory.member_of(target.oid, policy.all_groups() | policy.vip),
             directory.sign_in(target.oid),
             self._sms_policy(target.oid),
         )
@@ -98,7 +103,8 @@ class Judge:
             SignIn(readable=False, why=sign_in.what) if isinstance(sign_in, DirectoryUnavailable) else sign_in
         )
         included = None if isinstance(sms, DirectoryUnavailable) else sms
-        return Facts(phones, protection, policy.roles_from(groups), known, included)
+        vip = bool(groups & policy.vip)
+        return Facts(phones, protection, policy.roles_from(groups), known, included, vip)
 
     async def _sms_policy(self, oid: str) -> Inclusion:
         """How the tenant's policy for texts treats the person."""
@@ -141,12 +147,27 @@ class Judge:
         return Judgement(cleared=Cleared(facts, kind, rule, step, made, notes, signals))
 
 
+def rule_against(
+    rule: Rule | None, action: Action, kind: TargetKind, risks: frozenset[Risk]
+) -> Refusal | None:
+    """Why the rule that was found, or its absence, refuses; None when it leads to people who decide."""
+    if rule is None:
+        return reasons.NO_RULE.refuse(action=action.value, kind=kind.value)
+    if not rule.refuse:
+        return None
+    because = sorted(rule.risks & risks)
+    signals = f", because of: {', '.join(because)}" if because else ""
+    return RULE_REFUSES.refuse(rule=rule.name, action=action.value, kind=kind.value, signals=signals)
+
+
 def kind_of(target: Person, facts: Facts) -> TargetKind:
     """The first kind that fits."""
     if facts.protection:
         return TargetKind.PROTECTED
     if facts.target_roles:
         return TargetKind.OPERATOR
+    if facts.vip:
+        return TargetKind.VIP
     return TargetKind.GUEST if target.guest else TargetKind.ORDINARY
 
 

@@ -43,7 +43,7 @@ _DEFAULTS_OF = {
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What is asked for. number: only for `set`. enable: only for `sms`."""
+    """What is asked for. number: only for `set`. enable: only for `sms`. roles: those of the requester."""
 
     requester: str
     target: Person
@@ -51,17 +51,27 @@ class Case:
     slot: Slot
     number: PhoneNumber | None = field(default=None, repr=False)
     enable: bool = False
+    roles: frozenset[Role] = frozenset()
+
+    @property
+    def slots(self) -> frozenset[Slot]:
+        """All that the plan touches."""
+        return frozenset({Slot.MOBILE, Slot.ALTERNATE} if self.action is Action.SWAP else {self.slot})
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the directory says about the target now. sms_policy: None when it cannot be read."""
+    """What the directory says about the target now. sms_policy: None when it cannot be read.
+
+    vip: a member of a group that the policy's owner calls so.
+    """
 
     phones: Phones
     protection: Protection
     target_roles: frozenset[Role]
     sign_in: SignIn = SignIn(readable=False)  # noqa: RUF009 - a frozen value
     sms_policy: Inclusion | None = None
+    vip: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from bot.domain import reasons
 from bot.domain.change import Change, OpKind, OpState, Verdict, content_hash
-from bot.domain.people import Person, Phones, Role
+from bot.domain.people import Person, Phones, Role, TargetKind
 from bot.domain.phone import PhoneNumber, Slot
 from bot.domain.reason import Refusal
+from bot.domain.signals import risks_of
 from bot.ports import DirectoryUnavailable
 from bot.workflow.approvers import Approvers
 from bot.workflow.effects import Effects, Reading
@@ -40,13 +41,14 @@ class Rechecks:
         identity_moved = _identity_moved(change, target)
         if identity_moved is not None:
             return identity_moved
-        if not await self._identity.holds(change.requester.oid, Role.OPERATOR):
+        roles = await self._identity.roles_of(change.requester.oid)
+        if Role.OPERATOR not in roles:
             return reasons.RIGHTS_LOST.refuse(name=change.requester.name)
         void = await self._void_vote(change)
         if void is not None:
             return void
         shared = await shared_number(self._parts, numbers.get(1), change.slot, change.target.oid)
-        return shared or await self._facts_against(change, target)
+        return shared or await self._facts_against(change, target, roles)
 
     async def against_guard(self, change: Change) -> Refusal | None:
         """Why not even a guard may be written. It only keeps what was there, so votes do not count."""
@@ -79,18 +81,20 @@ class Rechecks:
                 return reasons.VOTE_VOID.refuse(name=vote.person.name, id=change.printed_id)
         return None
 
-    async def _facts_against(self, change: Change, target: Person) -> Refusal | None:
+    async def _facts_against(self, change: Change, target: Person, roles: frozenset[Role]) -> Refusal | None:
         facts = await self._facts(target)
         protected = _protected(target, facts)
         if protected is not None:
             return protected
-        if self._rule_changed(change, target, facts):
+        if self._rule_changed(change, kind_of(target, facts), roles):
             return reasons.RULE_CHANGED.refuse()
         return _order_broken(change, facts.phones) or await self._value_moved(change)
 
-    def _rule_changed(self, change: Change, target: Person, facts: Facts) -> bool:
-        rule = self._parts.policy.rule_for(change.action, kind_of(target, facts))
-        if rule is None:
+    def _rule_changed(self, change: Change, kind: TargetKind, roles: frozenset[Role]) -> bool:
+        risks = risks_of(change.risks)
+        policy = self._parts.policy
+        rule = policy.rule_for(change.action, kind, slots=change.slots, requester=roles, risks=risks)
+        if rule is None or rule.refuse:
             return True
         asked = {str(token) for step in rule.steps for token in (*step.approvers, *step.fallback)}
         approvals = [v for v in change.votes if v.verdict is Verdict.APPROVE and v.via in asked]

@@ -58,7 +58,7 @@ class Requests:
             return Form(command, _beside_fields(found, number), target)
         if isinstance(found, Refusal) or isinstance(number, Refusal):
             return Refused(tuple(refusals))
-        case = Case(actor.oid, found, wish.action, wish.slot, number, wish.enable)
+        case = Case(actor.oid, found, wish.action, wish.slot, number, wish.enable, actor.roles)
         outcome = await self._preview(case, command, actor, envelope)
         if command.from_form and isinstance(outcome, Refused):
             # The form stays, with what was typed and the whole refusal above it.
@@ -78,7 +78,7 @@ class Requests:
             return Refused((reasons.PERSON_UNKNOWN.refuse(who=change.target.upn),))
         enable = change.operations[0].kind is OpKind.SMS_ON
         number = numbers.get(1) if change.action is Action.SET else None
-        case = Case(actor.oid, target, change.action, change.slot, number, enable)
+        case = Case(actor.oid, target, change.action, change.slot, number, enable, actor.roles)
         judged = await self._judge.judge(case)
         leave = await self._leave(case, judged)
         stopped = (leave,) if isinstance(leave, Refusal) else ()
