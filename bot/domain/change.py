@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import json
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from bot.domain.people import PersonRef, TargetKind
@@ -109,27 +109,35 @@ class Operation:
 
 
 class Asking(StrEnum):
-    """declined: they said that somebody else should decide."""
+    """declined: they said that somebody else should decide. out: away; they may decide all the same."""
 
     ASKED = "asked"
     UNREACHABLE = "unreachable"
     DECLINED = "declined"
+    OUT = "out"
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Somebody a step was addressed to. via: the policy token in words; why: cause when unreachable."""
+    """Somebody a step was addressed to. via: the policy token in words; why: cause when not asked.
+
+    stands_for: object id of the approver who is out, whom the directory lets this person stand in for.
+    """
 
     person: PersonRef
     via: str
     fallback: bool = False
     state: Asking = Asking.ASKED
     why: str = ""
+    stands_for: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ResolvedStep:
-    """A policy step with the people found for it at submit. missing: in words, who could not be asked."""
+    """A policy step with the people found for it. missing: in words, who could not be asked.
+
+    everybody: `need` follows from who can be asked, because the policy says "all".
+    """
 
     n: int
     need: int
@@ -138,6 +146,7 @@ class ResolvedStep:
     fallback_on: bool
     asked: tuple[Asked, ...]
     missing: tuple[str, ...] = ()
+    everybody: bool = False
 
     @property
     def tokens(self) -> tuple[str, ...]:
@@ -282,13 +291,39 @@ class Change:
         return frozenset(op.slot for op in self.operations)
 
     @property
+    def approved_by(self) -> frozenset[str]:
+        """Object ids of those who approved, in whichever step: nobody counts twice."""
+        return frozenset(vote.person.oid for vote in self.votes if vote.verdict is Verdict.APPROVE)
+
+    @property
     def step(self) -> ResolvedStep | None:
         """The step that is being voted on: the first without enough valid approvals."""
+        counted: set[str] = set()
         for step in self.steps:
             got = {v.person.oid for v in self.votes if v.step == step.n and v.verdict is Verdict.APPROVE}
-            if len(got) < step.need:
+            if len(got - counted) < step.need:
                 return step
+            counted |= got
         return None
+
+    @property
+    def awaited(self) -> tuple[Asked, ...]:
+        """Those who are asked in the present step and have not approved."""
+        step = self.step
+        if step is None:
+            return ()
+        open_ones = (each for each in step.asked if each.state is Asking.ASKED)
+        return tuple(each for each in open_ones if each.person.oid not in self.approved_by)
+
+    @property
+    def cooled_at(self) -> datetime | None:
+        """When an agreed change may start: the last vote and the wait that the rule wants after it."""
+        return None if self.decided_at is None else self.decided_at + timedelta(minutes=self.cooling_minutes)
+
+    @property
+    def start_by(self) -> datetime | None:
+        """Until when an agreed change must have been started, counted from the end of its cooling."""
+        return None if self.cooled_at is None else self.cooled_at + timedelta(minutes=self.execute_minutes)
 
 
 def content_hash(change: Change) -> str:

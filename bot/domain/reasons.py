@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bot.domain import (  # noqa: F401 - importing registers
+    approver_reasons,
     decision_reasons,
     directory_reasons,
     number_reasons,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from bot.domain import directory_reasons as finer
 from bot.domain import reasons
@@ -21,7 +21,7 @@ from bot.domain.numbers import PeoplePage
 from bot.domain.people import Person, Phones, Protection, ProtectionRules
 from bot.domain.permissions import DEFAULT_GUARD, PHONE_ONLY, WRITE_METHODS, WRITE_PHONES, Permission
 from bot.domain.phone import PhoneNumber, Purpose, Slot
-from bot.graph import denied, people, protection, signin
+from bot.graph import denied, people, protection, relations, signin
 from bot.graph.client import GraphClient, ReadRefused, Reply
 from bot.graph.decode import GraphError, read_error, refusal_of
 from bot.graph.rows import (
@@ -88,6 +88,12 @@ class GraphDirectory:
 
     async def manager(self, oid: str) -> Person | None:
         return await people.manager_of(self._client, oid)
+
+    async def manager_changed(self, oid: str, since: datetime) -> datetime | None:
+        return await relations.manager_changed(self._client, oid, since)
+
+    async def stand_in(self, oid: str) -> Person | None:
+        return await relations.stand_in(self._client, oid, self._client.now())
 
     async def phones(self, oid: str) -> Phones:
         oid = checked_id(oid)

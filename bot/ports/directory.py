@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from bot.domain.change import Operation
@@ -77,6 +77,17 @@ class Directory(Protocol):
     async def person(self, oid: str) -> Person | None: ...
 
     async def manager(self, oid: str) -> Person | None: ...
+
+    async def manager_changed(self, oid: str, since: datetime) -> datetime | None:
+        """When somebody's manager was changed last; None = not since then, as far as the log goes back.
+
+        Raises DirectoryUnavailable where the log cannot be read.
+        """
+        ...
+
+    async def stand_in(self, oid: str) -> Person | None:
+        """Whom the directory names as deciding in this person's place now."""
+        ...
 
     async def phones(self, oid: str) -> Phones: ...
 

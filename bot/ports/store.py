@@ -5,12 +5,13 @@ Knows values of the domain. Must not know SQL. No open transaction crosses this 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
+from bot.domain.absence import Absence
 from bot.domain.audit import AuditEvent, AuditRecord
 from bot.domain.change import Change
 from bot.domain.freeze import Freeze, FreezeKind
@@ -29,12 +30,14 @@ class MessageKind(StrEnum):
     """ask: approval card to an approver. notice: news for requester or target. redraw: posted cards.
 
     alert: something that people must look at; to_oid may be `role:NAME`, everybody who has the role.
+    remind: the approval card once more, for an approver who has not decided.
     """
 
     ASK = "ask"
     NOTICE = "notice"
     REDRAW = "redraw"
     ALERT = "alert"
+    REMIND = "remind"
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,6 +346,14 @@ class Store(LaneBook, Protocol):
     async def card_drawn(self, card_id: str, version: int) -> None: ...
 
     async def card_gone(self, card_id: str) -> None: ...
+
+    async def absences(self, oids: Collection[str], now: datetime) -> Mapping[str, Absence]:
+        """Those of these people who are out now, by object id."""
+        ...
+
+    async def keep_absence(self, absence: Absence) -> None:
+        """Replaces what was said before; one that is over ends it."""
+        ...
 
     async def history(self, subject_oid: str, limit: int) -> tuple[tuple[AuditRecord, ...], int]:
         """Newest first, and how many more there are."""

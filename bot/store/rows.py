@@ -98,6 +98,7 @@ def step_values(change_id: str, step: ResolvedStep) -> Values:
         "fallback": list(step.fallback),
         "fallback_on": step.fallback_on,
         "missing": list(step.missing),
+        "everybody": step.everybody,
     }
 
 
@@ -112,6 +113,7 @@ def asked_values(change_id: str, step: ResolvedStep) -> list[Values]:
             "fallback": asked.fallback,
             "state": asked.state,
             "why": asked.why,
+            "stands_for": asked.stands_for,
         }
         for place, asked in enumerate(step.asked)
     ]
@@ -221,11 +223,12 @@ def _step(row: Row[Any], asked: list[Row[Any]]) -> ResolvedStep:
         fallback=tuple(row.fallback),
         fallback_on=row.fallback_on,
         asked=tuple(
-            Asked(PersonRef(a.oid, a.name, a.upn), a.via, a.fallback, Asking(a.state), a.why)
+            Asked(PersonRef(a.oid, a.name, a.upn), a.via, a.fallback, Asking(a.state), a.why, a.stands_for)
             for a in asked
             if a.step == row.n
         ),
         missing=tuple(row.missing),
+        everybody=row.everybody,
     )
 
 

@@ -6,7 +6,7 @@ Knows which module does what. Must not know SQL. See `bot.ports.Store` for what 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import cast
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from bot.domain.absence import Absence
 from bot.domain.audit import AuditEvent, AuditRecord, link
 from bot.domain.change import Change
 from bot.domain.freeze import Freeze, FreezeKind
@@ -36,7 +37,7 @@ from bot.ports import (
     Recent,
     Won,
 )
-from bot.store import freezes, numbers, queries, quotas, rows, switches, work
+from bot.store import absences, freezes, numbers, queries, quotas, rows, switches, work
 from bot.store import tables as t
 from bot.store.audit import Chain
 from bot.store.commits import LosingError, Writer, check, find_received
@@ -248,6 +249,14 @@ class SqlStore:
     async def card_gone(self, card_id: str) -> None:
         query = sa.delete(t.posted_cards).where(t.posted_cards.c.id == card_id)
         await self._database.write(lambda c: c.execute(query).close())
+
+    async def absences(self, oids: Collection[str], now: datetime) -> Mapping[str, Absence]:
+        if not oids:
+            return {}
+        return await self._database.read(lambda c: absences.of(c, oids, now))
+
+    async def keep_absence(self, absence: Absence) -> None:
+        await self._database.write(lambda c: absences.keep(c, absence))
 
     # --- audit --------------------------------------------------------------------------------------------
     async def history(self, subject_oid: str, limit: int) -> tuple[tuple[AuditRecord, ...], int]:

@@ -166,6 +166,7 @@ steps = sa.Table(
     _json("fallback"),
     _flag("fallback_on"),
     _json("missing"),
+    _flag("everybody"),
 )
 
 asked = sa.Table(
@@ -177,8 +178,7 @@ asked = sa.Table(
     _number("place"),
     *map(_text, ("name", "upn", "via")),
     _flag("fallback"),
-    _text("state"),
-    _text("why"),
+    *map(_text, ("state", "why", "stands_for")),
 )
 sa.Index("ix_asked_oid", asked.c.oid, asked.c.change_id)
 
@@ -238,7 +238,7 @@ sa.Index(
 )
 sa.Index("ix_freezes_by", freezes.c.by_oid, freezes.c.at)
 
-absences = sa.Table("absences", metadata, _text("oid", key=True), _time("until", needed=True))
+absences = sa.Table("absences", metadata, _text("oid", key=True), _time("until", needed=True), _text("day"))
 
 switches = sa.Table(
     "switches",

@@ -16,11 +16,13 @@ from bot.domain.reason import Refusal
 from bot.ports import DirectoryRefused, DirectoryUnavailable, DirectoryUncertain
 from bot.workflow.effects import Effects, Reading
 from bot.workflow.freezing import Freezing
+from bot.workflow.messages import notice
 from bot.workflow.parts import Parts
 from bot.workflow.progress import Progress, result_facts
 from bot.workflow.rechecking import Rechecks
 from bot.workflow.reconciling import FIRST_READ, next_read
-from bot.workflow.requests import ended, notice
+from bot.workflow.requests import ended
+from bot.workflow.waiting import Waiting
 
 RETRY = timedelta(seconds=15)
 PAUSED = timedelta(seconds=30)
@@ -33,12 +35,14 @@ NOTE_DEFAULT_RESTORED = "default-restored"
 NOTE_SMS_SWITCHED_OFF = "sms-switched-off"
 
 Numbers = dict[int, PhoneNumber]
+_AGREED = (State.APPROVED, State.COOLING)
 
 
 class Applying:
     """The worker's side of a change. `work` is given a change whose lease the caller holds."""
 
-    def __init__(self, parts: Parts, rechecks: Rechecks, freezing: Freezing) -> None:
+    def __init__(self, parts: Parts, rechecks: Rechecks, freezing: Freezing, waiting: Waiting) -> None:
+        self._waiting = waiting
         self._parts = parts
         self._rechecks = rechecks
         self._freezing = freezing
@@ -54,10 +58,12 @@ class Applying:
             await self._reconcile(change)
         elif change.expires_at is not None and change.expires_at <= now:
             await self._expire(change)
-        elif change.state is State.APPROVED:
+        elif change.state in _AGREED and self._waiting.may_start(change):
             await self._apply(change)
-        else:
+        elif change.state is State.PREVIEWED:
             await self._progress.later(change, change.expires_at or now + RETRY)
+        else:
+            await self._waiting.work(change)
 
     async def _expire(self, change: Change) -> None:
         what = {
@@ -158,7 +164,7 @@ class Applying:
         )
         after = replace(change.having(sending), state=State.APPLYING, expires_at=None)
         facts = {**result_facts(sending), "content": change.content_hash}
-        fresh = change.state is State.APPROVED
+        fresh = change.state in _AGREED
         leave = await self._freezing.has_leave(change)
         intent = await self._progress.step(
             stored, after, "attempted", facts, unexpired=fresh, despite_freeze=leave
@@ -194,8 +200,7 @@ class Applying:
         elif before.n > 1:
             after = replace(back, due_at=wait)
         else:
-            until = (change.decided_at or now) + timedelta(minutes=change.execute_minutes)
-            after = replace(back, state=State.APPROVED, expires_at=until, due_at=wait)
+            after = replace(back, state=State.APPROVED, expires_at=change.start_by, due_at=wait)
         unleased = replace(after, lease_owner="", lease_until=None)
         await self._progress.step(change, unleased, "not-sent", {"what": error.what})
 
@@ -342,8 +347,8 @@ class Applying:
     async def _still_the_earlier(self, change: Change, operation: Operation) -> None:
         refused = NOTE_NOT_UNIQUE in change.notes
         now = self._parts.now()
-        until = (change.decided_at or now) + timedelta(minutes=change.execute_minutes)
-        step = next_read(operation, now, refused=refused, in_time=now < until)
+        in_time = change.start_by is not None and now < change.start_by
+        step = next_read(operation, now, refused=refused, in_time=in_time)
         if step.wait_until is not None:
             await self._progress.later(change, step.wait_until, operation)
             return

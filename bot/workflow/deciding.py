@@ -6,22 +6,23 @@ Knows approvers and the life cycle. Must not write to the directory; time runnin
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
 
+from bot.domain import approver_reasons, reasons
 from bot.domain import decision_reasons as no
-from bot.domain import reasons
 from bot.domain.access import MAY_SEE_ANY_STATUS
 from bot.domain.change import Asking, Change, How, ResolvedStep, State, Verdict, Vote
 from bot.domain.outcome import Outcome, Refused
 from bot.domain.people import Actor, PersonRef
 from bot.domain.phone import hide_numbers
 from bot.domain.reason import Refusal
-from bot.ports import Commit, DirectoryUnavailable, Lost, LostBecause, Message, MessageKind, Move
+from bot.ports import Commit, DirectoryUnavailable, Lost, LostBecause, Message, Move
 from bot.workflow.approvers import Approvers
 from bot.workflow.freezing import Freezing
+from bot.workflow.messages import notice, redraw
 from bot.workflow.parts import Envelope, Parts, event
-from bot.workflow.requests import MOVE_TRIES, ended, notice, redraw
+from bot.workflow.requests import MOVE_TRIES, ended
 from bot.workflow.views import approver_names, may_see, outcome_of, view_of
+from bot.workflow.waiting import Next, Waiting
 
 _ENDED_UNDECIDED = frozenset({State.EXPIRED, State.CANCELLED, State.BLOCKED})
 
@@ -38,10 +39,11 @@ class Ballot:
 class Deciding:
     """The approver's side of a change."""
 
-    def __init__(self, parts: Parts, approvers: Approvers, freezing: Freezing) -> None:
+    def __init__(self, parts: Parts, approvers: Approvers, freezing: Freezing, waiting: Waiting) -> None:
         self._parts = parts
         self._approvers = approvers
         self._freezing = freezing
+        self._waiting = waiting
 
     async def vote(self, ballot: Ballot, change: Change, actor: Actor, envelope: Envelope) -> Outcome:
         """Counts, or says why not. The loser of a race is told who decided."""
@@ -58,7 +60,10 @@ class Deciding:
             leave = await self._leave(ballot.verdict, change)
             if isinstance(leave, Refusal):
                 return self._refused(leave, change, actor)
-            decision = self._decision(ballot, change, step, actor, via, envelope)
+            try:
+                decision = await self._decision(ballot, change, step, actor, via, envelope)
+            except DirectoryUnavailable as error:
+                return self._refused(reasons.DIRECTORY_UNAVAILABLE.refuse(what=error.what), change, actor)
             leaving = tuple(replace(move, despite_freeze=leave) for move in decision.moves)
             done = await self._parts.store.commit(replace(decision, moves=leaving))
             if not isinstance(done, Lost):
@@ -85,30 +90,18 @@ class Deciding:
         """An approver's card could not be delivered: the fallback is asked at once, the requester told."""
         for _ in range(MOVE_TRIES):
             change = await self._parts.store.change(change_id)
-            if change is None or change.state is not State.PENDING or change.step is None:
+            if change is None:
                 return
-            step = change.step
-            lost = next((a for a in step.asked if a.person.oid == oid and a.state is Asking.ASKED), None)
-            if lost is None:
+            found = await self._waiting.without(change, oid, Asking.UNREACHABLE, why)
+            if found is None:
                 return
-            others = tuple(
-                replace(a, state=Asking.UNREACHABLE, why=why) if a is lost else a for a in step.asked
-            )
-            missing = f"{lost.person.name} ({lost.via}) cannot be reached: {why}"
-            extra = () if step.fallback_on else await self._approvers.add_fallback(change, step)
-            changed = replace(step, asked=others + extra, fallback_on=True, missing=(*step.missing, missing))
-            after = replace(change, steps=tuple(changed if s.n == step.n else s for s in change.steps))
-            asks = tuple(
-                Message(f"{change.id}:ask:{a.person.oid}", MessageKind.ASK, change.id, a.person.oid)
-                for a in extra
-            )
-            told = notice(change, f"unreachable-{oid}", change.requester.oid)
+            lost = event(change, "approver-unreachable", "ringfence", who=oid, why=why)
             done = await self._parts.store.commit(
                 Commit(
                     at=self._parts.now(),
-                    moves=(Move(change, after),),
-                    events=(event(change, "approver-unreachable", "ringfence", who=oid, why=why),),
-                    messages=(*asks, told, redraw(change)),
+                    moves=(Move(change, found.change),),
+                    events=(lost, *found.events),
+                    messages=(*found.messages, redraw(change)),
                 )
             )
             if not isinstance(done, Lost):
@@ -140,14 +133,18 @@ class Deciding:
         if actor.oid == change.target.oid:
             return no.OWN_PHONE_DECISION.refuse(approvers=approver_names(change))
         try:
-            via = await self._approvers.token_for(actor.person, change, step.tokens)
+            via = await self._approvers.standing(actor.person, change, step.tokens)
         except DirectoryUnavailable:
             return reasons.RIGHTS_UNKNOWN.refuse()
+        if isinstance(via, str) and actor.oid in change.approved_by:
+            return approver_reasons.COUNTED_BEFORE.refuse(
+                id=change.printed_id, approvers=approver_names(change)
+            )
         if via is None:
             return no.NOT_AN_APPROVER.refuse(approvers=approver_names(change))
         return via
 
-    def _decision(
+    async def _decision(
         self,
         ballot: Ballot,
         change: Change,
@@ -168,8 +165,8 @@ class Deciding:
             how=ballot.how,
         )
         voted = replace(change, votes=(*change.votes, vote))
-        after = self._counted(voted, vote)
-        messages: tuple[Message, ...] = (redraw(change),)
+        found = await self._counted(voted, vote)
+        messages: tuple[Message, ...] = (*found.messages, redraw(change))
         if ballot.verdict is Verdict.REJECT:
             people = (change.requester, change.target)
             messages += tuple(notice(change, "ended", person.oid) for person in people)
@@ -186,21 +183,18 @@ class Deciding:
         )
         return Commit(
             at=now,
-            moves=(Move(change, after, unexpired_at=now),),
-            events=(told,),
+            moves=(Move(change, found.change, unexpired_at=now),),
+            events=(told, *found.events),
             messages=messages,
             received=envelope.received(change.id),
         )
 
-    def _counted(self, voted: Change, vote: Vote) -> Change:
+    async def _counted(self, voted: Change, vote: Vote) -> Next:
         """What a change becomes by one more vote: over, agreed, or still waiting for others."""
         if vote.verdict is Verdict.REJECT:
             ending = no.REJECTED.refuse(id=voted.printed_id, name=vote.person.name, because=vote.because)
-            return ended(voted, State.REJECTED, self._parts, ending, vote.person)
-        if voted.step is not None:
-            return voted
-        until = vote.at + timedelta(minutes=voted.execute_minutes)
-        return replace(voted, state=State.APPROVED, decided_at=vote.at, expires_at=until, due_at=vote.at)
+            return Next(ended(voted, State.REJECTED, self._parts, ending, vote.person))
+        return await self._waiting.voted(voted)
 
     def _too_late(self, change: Change, actor: Actor) -> Refused:
         if not may_see(change, actor.oid, actor.roles, MAY_SEE_ANY_STATUS):

@@ -29,6 +29,7 @@ from bot.workflow.reading import Reading
 from bot.workflow.rechecking import Rechecks
 from bot.workflow.requests import Requests
 from bot.workflow.views import outcome_of
+from bot.workflow.waiting import Waiting
 from bot.workflow.who_has import Asking
 
 # Nothing is decided by these, so who-is-it may be up to a minute old.
@@ -46,14 +47,15 @@ class Desk:
         approvers = Approvers(parts)
         judge = Judge(parts, approvers)
         self.checking = Checking(parts)
+        waiting = Waiting(parts, approvers)
         self.alerting = Alerting(parts)
         self.freezing = Freezing(parts, self._identity)
-        self._requests = Requests(parts, judge, self.checking, self.freezing)
+        self._requests = Requests(parts, judge, self.checking, self.freezing, waiting)
         self._reading = Reading(parts)
         self._asking = Asking(parts)
-        self.deciding = Deciding(parts, approvers, self.freezing)
+        self.deciding = Deciding(parts, approvers, self.freezing, waiting)
         rechecks = Rechecks(parts, self._identity, approvers, judge)
-        self.applying = Applying(parts, rechecks, self.freezing)
+        self.applying = Applying(parts, rechecks, self.freezing, waiting)
         self._audited: dict[tuple[str, str], datetime] = {}
 
     async def handle(self, command: c.Command, envelope: Envelope) -> Outcome:

@@ -36,7 +36,7 @@ class Cleared:
     facts: Facts
     kind: TargetKind
     rule: Rule
-    step: ResolvedStep
+    steps: tuple[ResolvedStep, ...]
     plan: Plan
     notes: tuple[str, ...]
     signals: tuple[Signal, ...] = ()
@@ -131,20 +131,19 @@ class Judge:
     async def _with_approvers(
         self, case: Case, facts: Facts, kind: TargetKind, rule: Rule, signals: tuple[Signal, ...]
     ) -> Judgement:
-        resolving = self._approvers.resolve(1, rule.steps[0], case.requester, case.target)
-        step, reach = await _all(resolving, self._parts.messenger.reach(case.target.oid))
-        if isinstance(step, DirectoryUnavailable):
-            return Judgement((reasons.DIRECTORY_UNAVAILABLE.refuse(what=step.what),))
-        if len(step.asked) < step.need:
-            missing = "; ".join(step.missing) or "the policy names nobody else"
-            refusal = reasons.NOBODY_TO_ASK.refuse(rule=rule.name, missing=missing)
+        resolving = self._approvers.resolve(rule.steps, case.requester, case.target)
+        resolved, reach = await _all(resolving, self._parts.messenger.reach(case.target.oid))
+        if isinstance(resolved, DirectoryUnavailable):
+            return Judgement((reasons.DIRECTORY_UNAVAILABLE.refuse(what=resolved.what),))
+        if resolved.short is not None:
+            refusal = reasons.NOBODY_TO_ASK.refuse(rule=rule.name, missing=resolved.short)
             return Judgement((refusal,))
         made = plan(
             case, facts, self._parts.number_key, sms_may_come=self._parts.policy.automatic_sms_sign_in
         )
-        notes = made.notes + (() if reach.ok else (NOTE_TARGET_UNTOLD,))
+        notes = made.notes + resolved.notes + (() if reach.ok else (NOTE_TARGET_UNTOLD,))
         notes += (NOTE_WEAK_GROUPS,) if self._parts.policy.accept_weak_groups else ()
-        return Judgement(cleared=Cleared(facts, kind, rule, step, made, notes, signals))
+        return Judgement(cleared=Cleared(facts, kind, rule, resolved.steps, made, notes, signals))
 
 
 def rule_against(

@@ -208,6 +208,12 @@ class IndexedDirectory:
     async def manager(self, oid: str) -> Person | None:
         return await self._inside.manager(oid)
 
+    async def manager_changed(self, oid: str, since: datetime) -> datetime | None:
+        return await self._inside.manager_changed(oid, since)
+
+    async def stand_in(self, oid: str) -> Person | None:
+        return await self._inside.stand_in(oid)
+
     async def member_of(self, oid: str, groups: frozenset[str]) -> frozenset[str]:
         return await self._inside.member_of(oid, groups)
 

@@ -14,8 +14,8 @@ from bot.domain.change import Change, Operation
 from bot.domain.people import PersonRef
 from bot.domain.reason import Refusal
 from bot.ports import Commit, Lost, Message, Move
+from bot.workflow.messages import notice, redraw
 from bot.workflow.parts import Parts, event
-from bot.workflow.requests import notice, redraw
 
 WORKER = "ringfence"
 # Steps of milliseconds that would show "being carried out" in another way: redrawing every copy costs more

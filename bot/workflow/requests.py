@@ -18,14 +18,16 @@ from bot.domain.phone import PhoneNumber, Slot, hide_numbers, read_number
 from bot.domain.policy import Action
 from bot.domain.reason import Refusal
 from bot.domain.usability import Verdict
-from bot.ports import Commit, DirectoryUnavailable, Lost, LostBecause, Message, MessageKind, Move
+from bot.ports import Commit, DirectoryUnavailable, Lost, LostBecause, Message, Move
 from bot.workflow.checking import Checking
 from bot.workflow.freezing import Freezing, frozen
 from bot.workflow.judging import Cleared, Judge, Judgement
 from bot.workflow.lookup import Several, look_up
+from bot.workflow.messages import notice, redraw
 from bot.workflow.parts import Envelope, Parts, event
 from bot.workflow.planning import Case
 from bot.workflow.views import CANCELLABLE, outcome_of
+from bot.workflow.waiting import Waiting
 
 PREVIEW_LIFE = timedelta(minutes=10)
 ID_TRIES = 5
@@ -36,8 +38,11 @@ WHOLE_FORM = "form"
 class Requests:
     """The requester's side of a change."""
 
-    def __init__(self, parts: Parts, judge: Judge, checking: Checking, freezing: Freezing) -> None:
+    def __init__(
+        self, parts: Parts, judge: Judge, checking: Checking, freezing: Freezing, waiting: Waiting
+    ) -> None:
         self._parts = parts
+        self._waiting = waiting
         self._judge = judge
         self._checking = checking
         self._freezing = freezing
@@ -188,7 +193,7 @@ class Requests:
 
     async def _leave(self, case: Case, judged: Judgement) -> Refusal | bool:
         """Whether a freeze of the person stops it."""
-        people = judged.cleared.step.need if judged.cleared else 0
+        people = sum(step.need for step in judged.cleared.steps) if judged.cleared else 0
         try:
             return await self._freezing.leave_for(case.target.oid, case.requester, people)
         except DirectoryUnavailable:
@@ -227,13 +232,10 @@ class Requests:
             created_at=now,
             expire_minutes=cleared.rule.expire_minutes,
             execute_minutes=cleared.rule.execute_minutes,
-            steps=(cleared.step,),
-            notes=cleared.notes,
-            risks=cleared.signals,
             expires_at=now + PREVIEW_LIFE,
             due_at=now + PREVIEW_LIFE,
         )
-        return replace(change, content_hash=content_hash(change))
+        return _under(replace(change, content_hash=content_hash(change)), cleared)
 
     def _moved_since(self, change: Change, judged: Judgement) -> tuple[Refusal, ...]:
         if judged.cleared is None:
@@ -257,33 +259,20 @@ class Requests:
         now = self._parts.now()
         until = now + timedelta(minutes=cleared.rule.expire_minutes)
         pending = replace(
-            change,
+            _under(change, cleared),
             state=State.PENDING,
-            steps=(cleared.step,),
-            notes=cleared.notes,
-            risks=cleared.signals,
-            rule=cleared.rule.name,
             policy_hash=self._parts.policy.digest,
             submitted_at=now,
             expires_at=until,
-            due_at=until,
         )
-        asks = tuple(
-            Message(f"{change.id}:ask:{asked.person.oid}", MessageKind.ASK, change.id, asked.person.oid)
-            for asked in cleared.step.asked
-        )
-        told = Message(
-            f"{change.id}:notice:submitted:{change.target.oid}",
-            MessageKind.NOTICE,
-            change.id,
-            change.target.oid,
-        )
+        asked = self._waiting.submitted(pending)
+        told = notice(change, "submitted", change.target.oid)
         done = await self._parts.store.commit(
             Commit(
                 at=now,
-                moves=(Move(change, pending, unexpired_at=now, despite_freeze=leave),),
-                events=(event(change, "submitted", actor.oid, **_facts(pending)),),
-                messages=(*asks, told, redraw(change)),
+                moves=(Move(change, asked.change, unexpired_at=now, despite_freeze=leave),),
+                events=(event(change, "submitted", actor.oid, **_facts(pending)), *asked.events),
+                messages=(*asked.messages, told, redraw(change)),
                 received=envelope.received(change.id),
             )
         )
@@ -331,14 +320,22 @@ def ended(
     )
 
 
-def redraw(change: Change) -> Message:
-    """All posted cards of the change shall show what becomes true with this commit."""
-    return Message(f"{change.id}:redraw:{change.row_version + 1}", MessageKind.REDRAW, change.id)
-
-
-def notice(change: Change, what: str, oid: str) -> Message:
-    """News for one person, once per `what`."""
-    return Message(f"{change.id}:notice:{what}:{oid}", MessageKind.NOTICE, change.id, oid)
+def _under(change: Change, cleared: Cleared) -> Change:
+    """The change with what the rule asks for and what was found about it."""
+    rule = cleared.rule
+    return replace(
+        change,
+        rule=rule.name,
+        expire_minutes=rule.expire_minutes,
+        execute_minutes=rule.execute_minutes,
+        cooling_minutes=rule.cooling_minutes,
+        remind_minutes=rule.remind_minutes,
+        escalate_minutes=rule.escalate_minutes,
+        break_glass=rule.break_glass,
+        steps=cleared.steps,
+        notes=cleared.notes,
+        risks=cleared.signals,
+    )
 
 
 def _open_request(holder: Change) -> Refusal:

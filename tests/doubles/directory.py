@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from bot.domain import reasons
@@ -82,11 +82,12 @@ class _Planned:
 class FakeDirectory(SigningIn):
     """Fill the public dictionaries by hand; everything may be changed between calls.
 
-    people phones managers aliases roles eligible facts are keyed by object id, groups by group id. aliases:
-    further mail addresses of a person. facts: protection facts given as they are. sign_in_numbers: numbers
-    that are somebody else's sign-in name. defaults: the slot that is the default method, undeletable while
-    other methods exist. calls: names of the calls made, in order. effects: what writes did. before: an async
-    hook by call name, awaited before the call does anything (races, crashes).
+    people phones managers manager_changes stand_ins aliases roles eligible facts are keyed by object id,
+    groups by group id. aliases: further mail addresses of a person. facts: protection facts given as they
+    are. sign_in_numbers: numbers that are somebody else's sign-in name. defaults: the slot that is the
+    default method, undeletable while other methods exist. calls: names of the calls made, in order. effects:
+    what writes did. before: an async hook by call name, awaited before the call does anything (races,
+    crashes).
     """
 
     def __init__(self, *people: Person) -> None:
@@ -94,6 +95,8 @@ class FakeDirectory(SigningIn):
         self.people: dict[str, Person] = {person.oid: person for person in people}
         self.phones_of: dict[str, dict[Slot, PhoneNumber]] = {}
         self.managers: dict[str, str] = {}
+        self.manager_changes: dict[str, datetime] = {}
+        self.stand_ins: dict[str, str] = {}
         self.aliases: dict[str, tuple[str, ...]] = {}
         self.roles: dict[str, set[str]] = {}
         self.eligible: dict[str, set[str]] = {}
@@ -153,6 +156,15 @@ class FakeDirectory(SigningIn):
     async def manager(self, oid: str) -> Person | None:
         await self._enter("manager")
         return self.people.get(self.managers.get(_guid(oid), ""))
+
+    async def manager_changed(self, oid: str, since: datetime) -> datetime | None:
+        await self._enter("manager_changed")
+        changed = self.manager_changes.get(_guid(oid))
+        return changed if changed is not None and changed >= since else None
+
+    async def stand_in(self, oid: str) -> Person | None:
+        await self._enter("stand_in")
+        return self.people.get(self.stand_ins.get(_guid(oid), ""))
 
     async def phones(self, oid: str) -> Phones:
         await self._enter("phones")

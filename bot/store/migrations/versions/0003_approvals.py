@@ -43,6 +43,8 @@ def _columns() -> None:
         op.add_column("votes", sa.Column(name, sa.Text(), nullable=False, server_default=""))
     for name in ("subject", "topic"):
         op.add_column("outbox", sa.Column(name, sa.Text(), nullable=False, server_default=""))
+    op.add_column("steps", sa.Column("everybody", sa.Boolean(), nullable=False, server_default=sa.false()))
+    op.add_column("asked", sa.Column("stands_for", sa.Text(), nullable=False, server_default=""))
 
 
 def _tables() -> None:
@@ -80,6 +82,7 @@ def _tables() -> None:
         "absences",
         sa.Column("oid", sa.Text(), nullable=False),
         sa.Column("until", TIME, nullable=False),
+        sa.Column("day", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("oid", name=op.f("pk_absences")),
     )
     op.create_table(
