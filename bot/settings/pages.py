@@ -1,7 +1,7 @@
-"""The four reference pages of docs/, written from what the program really knows.
+"""The five reference pages of docs/, written from what the program really knows.
 
-Knows how a page looks. Must not know any fact of its own: settings, reasons, commands and permissions
-come from where they are defined, so that a page cannot say anything else.
+Knows how a page looks. Must not know any fact of its own: settings, reasons, commands, permissions and
+the policy come from where they are defined, so that a page cannot say anything else.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from bot.domain.permissions import PROFILES, TABLE, Permission
 from bot.domain.reason import FAMILIES
 from bot.domain.reasons import every
 from bot.settings.names import Names
+from bot.settings.policy_page import policy_page
 
 _HEAD = "<!-- Written by `python app.py docs`. Do not edit: change the source it names and run that. -->\n"
 _FAMILY = {
@@ -170,6 +171,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "reasons.md": reasons_page,
     "commands.md": commands_page,
     "permissions.md": permissions_page,
+    "policy.md": lambda: f"{_HEAD}<!-- Source: bot/settings/policy_grammar.py -->\n{policy_page()}",
 }
 
 

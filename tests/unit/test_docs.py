@@ -5,11 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from bot.domain import reasons
 from bot.domain.command_docs import COMMANDS
+from bot.domain.people import TargetKind
+from bot.domain.policy import Action, Method, Risk, TokenKind
 from bot.settings.names import Names, public_names
 from bot.settings.pages import PAGES, stale, write
+from bot.settings.policy_grammar import PolicyTables, StepTable, table_in
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -36,6 +41,25 @@ def test_every_setting_is_explained(name: str) -> None:
     assert isinstance(info.json_schema_extra, dict)
     assert info.json_schema_extra["unsafe"]
     assert f"| `{name}` |" in PAGES["settings.md"]()
+
+
+def test_every_key_of_the_policy_is_explained() -> None:
+    """Each table and key stands on the page with what it takes and does, each fixed word with its meaning."""
+    page = PAGES["policy.md"]()
+    tables = [PolicyTables, StepTable, *filter(None, map(table_of, PolicyTables.model_fields.values()))]
+    for table in tables:
+        for name, field in table.model_fields.items():
+            if table_of(field) is None or isinstance(field.json_schema_extra, dict):
+                assert field.description, name
+                assert f"| `{name}` | {field.json_schema_extra['takes']} |" in page  # type: ignore[index]
+            else:
+                assert f"`[{name}]`" in page or f"`[[{name}]]`" in page
+    for words in (Action, TargetKind, Risk, Method, TokenKind):
+        assert all(f"- `{word}`: " in page for word in words)
+
+
+def table_of(field: FieldInfo) -> type[BaseModel] | None:
+    return table_in(field.annotation)
 
 
 def test_every_reason_and_command_has_its_place() -> None:
