@@ -29,6 +29,7 @@ from .refusals import code_line, reason_lines
 from .sentences import sentences_of
 from .sheet import Button, Drawn, Sheet, Style
 from .signals import signals
+from .stops import paused
 from .subject import about, deciders, op_facts, reference, rows, subject, votes, waiting, why
 from .verdicts import uses_line
 from .words import Words, msg
@@ -62,6 +63,7 @@ def preview(outcome: Preview, _: Words, said: Refusal | None = None) -> Drawn:
     buttons = [_request(_, view, title, verbs.SUBMIT, "positive")] if view.may_submit else []
     if view.may_cancel:
         buttons.append(_request(_, view, msg("Cancel"), verbs.CANCEL))
+    _paused(sheet, _, view)
     sheet.buttons(*buttons)
     _typed_cancel(sheet, view)
     if change.expires_at:
@@ -87,6 +89,7 @@ def awaiting(outcome: AwaitingApproval, _: Words) -> Drawn:
             subject(sheet, _, change)
             waiting(sheet, _, change)
             _asked_why(sheet, change, asker=view.audience is Audience.ONLOOKER)
+    _paused(sheet, _, view)
     _buttons(sheet, _, view)
     return sheet.done(None if view.audience is Audience.TARGET else view.card)
 
@@ -105,8 +108,9 @@ def working(outcome: Working, _: Words) -> Drawn:
     votes(sheet, _, change)
     if change.state is State.COOLING and change.due_at:
         sheet.say(msg("It starts {when}; until then it can be cancelled."), when=_.when(change.due_at))
-    else:
+    elif view.paused is None:
         sheet.say(msg("This card changes by itself when the result is certain."))
+    _paused(sheet, _, view)
     _buttons(sheet, _, view)
     return sheet.done(None if view.audience is Audience.TARGET else view.card)
 
@@ -272,6 +276,11 @@ def _typed_cancel(sheet: Sheet, view: View) -> None:
         sheet.quiet(msg("{id} · to cancel you can also type `cancel {id}`"), id=view.change.printed_id)
     else:
         reference(sheet, view)
+
+
+def _paused(sheet: Sheet, _: Words, view: View) -> None:
+    if view.paused is not None and view.audience is not Audience.TARGET:
+        paused(sheet, _, view.paused)
 
 
 def _effect(sheet: Sheet, effect: Effect) -> None:

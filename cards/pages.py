@@ -23,7 +23,7 @@ from .foreign import plain
 from .refusals import run
 from .sheet import Button, Drawn, Sheet
 from .standing import badges, details
-from .stops import freeze_page
+from .stops import freeze_page, switches_page
 from .verdicts import check_page
 from .who_has import who_has
 from .words import Words, msg
@@ -35,7 +35,7 @@ _GROUPS: Final = (
     (msg("Change"), (c.SetPhone, c.RemovePhone, c.Swap, c.SmsSignIn, c.Submit, c.Repeat)),
     (msg("Decide"), (c.Approvals, c.Approve, c.Reject)),
     (msg("Follow"), (c.MyRequests, c.Status, c.Cancel)),
-    (msg("Stop"), (c.Freeze, c.Unfreeze)),
+    (msg("Stop"), (c.Freeze, c.Unfreeze, c.Pause, c.Resume)),
     (msg("Ask me"), (c.Whoami, c.Explain)),
 )
 # What help says, where the documentation of a command is too long for a phone. A change is shown by the
@@ -59,6 +59,8 @@ _SHORT: Final[dict[type[object], tuple[str, str]]] = {
     c.Cancel: ("cancel R-7K2Q9M", msg("take back your own request")),
     c.Freeze: ("freeze me", msg("no request about your phones goes forward any more")),
     c.Unfreeze: ("unfreeze alice@contoso.com", msg("one of the two yeses that end a freeze")),
+    c.Pause: ("pause because a strange burst", msg("nothing is written any more")),
+    c.Resume: ("resume", msg("writes go on; after the breaker by two admins")),
     c.Whoami: ("whoami", msg("your account and your roles, as I see them")),
     c.Explain: ("explain policy.protected", msg("what the code of a refusal means")),
 }
@@ -90,6 +92,8 @@ def page(outcome: Page, reader: Reader, _: Words) -> Drawn:
             return _who_has(outcome, reader, _)
         case PageKind.FREEZE:
             return freeze_page(outcome, reader, _)
+        case PageKind.SWITCHES:
+            return switches_page(outcome, _)
         case PageKind.EXPLAIN:
             return _explain(outcome.reason, _)
     assert_never(outcome.kind)

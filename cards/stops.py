@@ -11,6 +11,7 @@ from typing import Final
 from bot.domain.freeze import LIFTS_NEEDED, Freeze, FreezeKind
 from bot.domain.outcome import Page
 from bot.domain.people import Reader
+from bot.domain.switch import Switch, SwitchName
 
 from .refusals import run
 from .sheet import Drawn, Sheet
@@ -39,6 +40,39 @@ def freeze_page(outcome: Page, reader: Reader, _: Words) -> Drawn:
     else:
         _holding(sheet, _, freeze, mine)
     return sheet.done()
+
+
+def switches_page(outcome: Page, _: Words) -> Drawn:
+    """Whether anything is written now, and if not, who lets it go on."""
+    sheet = Sheet(_)
+    closed = [switch for switch in outcome.switches if switch.closed]
+    if not closed:
+        sheet.status("✓", msg("Running"), "good")
+        sheet.title(msg("Approved requests are carried out"))
+        for switch in outcome.switches:
+            sheet.pair(msg("Resumed"), "{name}, {when}", name=switch.by.name, when=_.when(switch.at))
+        return sheet.done()
+    sheet.status("⏸", msg("Paused"), "attention")
+    sheet.title(msg("Nothing is written now"))
+    sheet.say(msg("Requests and approvals go on. What is approved waits, and lapses when its time is over."))
+    for switch in closed:
+        paused(sheet, _, switch)
+        for lift in switch.lifts:
+            sheet.pair(msg("Resumed by"), "{name}, {when}", name=lift.person.name, when=_.when(lift.at))
+    breaker = any(switch.name is SwitchName.BREAKER for switch in closed)
+    usage = msg("To go on two different admins type `resume`") if breaker else msg("To go on type `resume`")
+    sheet.buttons(run(_(msg("Resume")), "resume"))
+    sheet.quiet(usage, "Medium")
+    return sheet.done()
+
+
+def paused(sheet: Sheet, _: Words, switch: Switch) -> None:
+    """Why nothing is carried out, since when and by whom."""
+    facts = {"name": switch.by.name, "when": _.when(switch.at), "why": switch.why}
+    if switch.name is SwitchName.BREAKER:
+        sheet.box("⏸", "warning", msg("Carrying out stopped by itself {when}: {why}."), **facts)
+    else:
+        sheet.box("⏸", "warning", msg("{name} paused carrying out {when}: {why}"), **facts)
 
 
 def _holding(sheet: Sheet, _: Words, freeze: Freeze, mine: bool) -> None:

@@ -44,6 +44,8 @@ ALLOWED: Mapping[type[object], frozenset[Role] | None] = MappingProxyType(
         c.History: _LOOKERS,
         c.Freeze: EVERYONE,  # for others only security, which is finer and judged where it is handled
         c.Unfreeze: frozenset({Role.SECURITY}),
+        c.Pause: frozenset({Role.ADMIN}),
+        c.Resume: frozenset({Role.ADMIN}),
         c.WhoHas: frozenset({Role.AUDITOR, Role.SECURITY}),
     }
 )

@@ -222,6 +222,18 @@ class Unfreeze:
 
 
 @dataclass(frozen=True, slots=True)
+class Pause:
+    """Nothing is written any more, on any replica, until somebody resumes."""
+
+    reason: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Opens every switch that is closed; the breaker needs two admins."""
+
+
+@dataclass(frozen=True, slots=True)
 class Refresh:
     """A read-only redraw of a card; never decides anything."""
 
@@ -276,6 +288,8 @@ Command = (
     | Reject
     | Freeze
     | Unfreeze
+    | Pause
+    | Resume
     | Refresh
     | Tampered
     | Unknown

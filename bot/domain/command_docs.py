@@ -181,6 +181,21 @@ COMMANDS: tuple[CommandDoc, ...] = (
         ("thaw",),
     ),
     CommandDoc(
+        c.Pause,
+        "pause",
+        "pause because TEXT",
+        "pause because we look into a burst of requests",
+        "Stops every write at once, on all replicas. Requests and approvals go on; nothing is carried out.",
+    ),
+    CommandDoc(
+        c.Resume,
+        "resume",
+        "resume",
+        "resume",
+        "Lets writes go on. After the breaker closed by itself, two admins must type it.",
+        ("unpause",),
+    ),
+    CommandDoc(
         c.Explain,
         "explain",
         "explain CODE",

@@ -19,6 +19,7 @@ from bot.domain.phone import Slot
 from bot.domain.policy import Action
 from bot.domain.reason import Reason, Refusal
 from bot.domain.standing import Standing
+from bot.domain.switch import Switch
 from bot.domain.usability import Verdict
 
 
@@ -33,7 +34,7 @@ class Audience(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A change as one reader may see it. card: what its buttons carry."""
+    """A change as one reader may see it. card: what its buttons carry. paused: why it is not carried out."""
 
     change: Change
     audience: Audience
@@ -41,6 +42,7 @@ class View:
     may_vote: bool = False
     may_cancel: bool = False
     may_submit: bool = False
+    paused: Switch | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +143,7 @@ class PageKind(StrEnum):
     EXPLAIN = "explain"
     WHO_HAS = "who-has"
     FREEZE = "freeze"
+    SWITCHES = "switches"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +151,7 @@ class Page:
     """A list or a text to read. more: how many rows were left out.
 
     standing: of `show`. verdicts, slot, number (masked): of `check`. freeze: the last one of the person.
+    switches: as they stand.
     """
 
     kind: PageKind
@@ -162,6 +166,7 @@ class Page:
     slot: Slot | None = None
     number: str = ""
     freeze: Mark | None = None
+    switches: tuple[Switch, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,6 +135,19 @@ def _freeze(verb: str, words: Sequence[Word], line: Line) -> Command:
     return c.Freeze(who, reason_text(line, because)) if verb == "freeze" else c.Unfreeze(who)
 
 
+def _pause(verb: str, words: Sequence[Word], line: Line) -> Command:
+    head, because = cut_reason(words)
+    if polite(head):
+        return _malformed(verb, "Nothing stands between the word and its reason.")
+    if not because:
+        return _malformed(verb, "The reason is missing: everybody who waits reads it.")
+    return c.Pause(reason_text(line, because))
+
+
+def _resume(verb: str, words: Sequence[Word], line: Line) -> Command:
+    return _malformed(verb, "It stands alone.") if polite(words) else c.Resume()
+
+
 def _request(verb: str, words: Sequence[Word], line: Line) -> Command:
     words = polite(_drop(words, _BEFORE_ID))
     request = read_request_id(words)
@@ -283,6 +296,8 @@ _READERS: Mapping[str, Callable[[str, Sequence[Word], Line], Command]] = Mapping
         "who has": _who_has,
         "freeze": _freeze,
         "unfreeze": _freeze,
+        "pause": _pause,
+        "resume": _resume,
         "explain": _explain,
     }
 )

@@ -5,6 +5,7 @@ Knows what a switch is. Must not know how it is stored or shown.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -37,3 +38,8 @@ class Switch:
     at: datetime
     why: str = ""
     lifts: tuple[Lift, ...] = ()
+
+
+def first_closed(switches: Mapping[SwitchName, Switch]) -> Switch | None:
+    """The switch that people should hear of, if any is closed."""
+    return next((switches[name] for name in SwitchName if name in switches and switches[name].closed), None)

@@ -19,6 +19,7 @@ from bot.ports.directory import (
     Unread,
 )
 from bot.ports.store import (
+    Ceiling,
     ChainReport,
     Commit,
     Conversation,
@@ -43,6 +44,7 @@ from bot.ports.store import (
 )
 
 __all__ = [
+    "Ceiling",
     "ChainReport",
     "Clock",
     "Commit",

@@ -124,6 +124,14 @@ class Quota:
 
 
 @dataclass(frozen=True, slots=True)
+class Ceiling:
+    """So many writes since then, those of batches apart, and no more are sent; 0 = no limit."""
+
+    since: datetime
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
 class Commit:
     """Everything that must become true together. numbers: clear new numbers by (change id, operation n).
 
@@ -132,7 +140,7 @@ class Commit:
     The store derives from the states: slot locks (taken in LOCKING states, released at the end) and the
     erasing of sealed numbers (at any terminal state). freezes: of somebody who is frozen already, a new one
     adds those whom it bars and takes back the lifts so far. A move that sends a write is lost (PAUSED) while
-    a switch is closed.
+    a switch is closed, or when the ceiling is reached.
     """
 
     at: datetime
@@ -146,6 +154,7 @@ class Commit:
     thaws: tuple[Thaw, ...] = ()
     switchings: tuple[Switching, ...] = ()
     quotas: tuple[Quota, ...] = ()
+    ceiling: Ceiling | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,6 +308,10 @@ class Store(LaneBook, Protocol):
 
     async def freezes_by(self, oid: str, kind: FreezeKind, since: datetime) -> int:
         """How many of this kind the person has set since then, ended ones too."""
+        ...
+
+    async def writes_since(self, since: datetime) -> int:
+        """Writes that were sent since then, those of batches apart."""
         ...
 
     async def switches(self) -> dict[SwitchName, Switch]:

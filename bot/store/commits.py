@@ -176,7 +176,10 @@ def _keep_switches(connection: Connection, commit: Commit) -> None:
         if not switches.turn(connection, step):
             raise LosingError(LostBecause.MOVED, "")
     sending = next((move.after.id for move in commit.moves if _sends(move)), None)
-    if sending is not None and switches.closed(connection):
+    if sending is None:
+        return
+    full = commit.ceiling is not None and switches.reached(connection, commit.ceiling)
+    if full or switches.closed(connection):
         raise LosingError(LostBecause.PAUSED, sending)
 
 

@@ -181,6 +181,9 @@ class SqlStore:
     async def freezes_by(self, oid: str, kind: FreezeKind, since: datetime) -> int:
         return await self._database.read(lambda c: freezes.set_by(c, oid, kind, since))
 
+    async def writes_since(self, since: datetime) -> int:
+        return await self._database.read(lambda c: switches.sent_since(c, since))
+
     async def switches(self) -> dict[SwitchName, Switch]:
         return await self._database.read(switches.read)
 

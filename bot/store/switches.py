@@ -1,10 +1,12 @@
 """Switches as rows: reading them, and the guarded step from one position to another.
 
-Knows one row per switch. Must not know who may turn it. Every replica reads the same rows at each write.
+Knows one row per switch, and how many writes were sent. Must not know who may turn it. Every replica reads
+the same rows at each write.
 """
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,17 +14,41 @@ from sqlalchemy.engine import Connection, Row
 
 from bot.domain.people import PersonRef
 from bot.domain.switch import Switch, SwitchName
-from bot.ports import Switching
+from bot.ports import Ceiling, Switching
 from bot.store import tables as t
 from bot.store.freezes import lifts_values, read_lifts
 
 _s = t.switches.c
+_SENT = (
+    sa.select(sa.func.count())
+    .select_from(t.operations.join(t.changes, t.changes.c.id == t.operations.c.change_id))
+    .where(t.operations.c.sent_at >= sa.bindparam("since", type_=t.UtcTime), t.changes.c.batch_id == "")
+)
+# More than all replicas together have in flight.
+_NEAR = 64
+_ONE_AT_A_TIME = sa.text("SELECT pg_advisory_xact_lock(hashtextextended('writes', 0))")
 _CLOSED = sa.select(_s.name).where(_s.closed).limit(1)
 
 
 def closed(connection: Connection) -> bool:
     """True when any switch forbids writing."""
     return connection.execute(_CLOSED).first() is not None
+
+
+def reached(connection: Connection, ceiling: Ceiling) -> bool:
+    """True when no more writes may be sent. Near the limit replicas count one after the other."""
+    if not ceiling.most:
+        return False
+    sent = sent_since(connection, ceiling.since)
+    if sent < ceiling.most - _NEAR or connection.dialect.name != "postgresql":
+        return sent >= ceiling.most
+    connection.execute(_ONE_AT_A_TIME)
+    return sent_since(connection, ceiling.since) >= ceiling.most
+
+
+def sent_since(connection: Connection, since: datetime) -> int:
+    """Writes sent since then, those of batches apart."""
+    return int(connection.execute(_SENT, {"since": since}).scalar_one())
 
 
 def read(connection: Connection) -> dict[SwitchName, Switch]:

@@ -70,6 +70,8 @@ class Alerting:
         """How what the alert is about stands now, for its reader."""
         if message.topic == FREEZE:
             return Page(PageKind.FREEZE, freeze=await self._parts.store.last_freeze(message.subject))
+        if message.topic == SWITCH:
+            return Page(PageKind.SWITCHES, switches=tuple((await self._parts.store.switches()).values()))
         change = await self._parts.store.change(message.change_id)
         if change is None:
             return Refused((reasons.REQUEST_UNKNOWN.refuse(id=message.change_id),))

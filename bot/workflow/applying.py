@@ -22,6 +22,7 @@ from bot.workflow.progress import Progress, result_facts
 from bot.workflow.rechecking import Rechecks
 from bot.workflow.reconciling import FIRST_READ, next_read
 from bot.workflow.requests import ended
+from bot.workflow.switching import Switches
 from bot.workflow.waiting import Waiting
 
 RETRY = timedelta(seconds=15)
@@ -41,11 +42,19 @@ _AGREED = (State.APPROVED, State.COOLING)
 class Applying:
     """The worker's side of a change. `work` is given a change whose lease the caller holds."""
 
-    def __init__(self, parts: Parts, rechecks: Rechecks, freezing: Freezing, waiting: Waiting) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        rechecks: Rechecks,
+        freezing: Freezing,
+        switches: Switches,
+        waiting: Waiting,
+    ) -> None:
         self._waiting = waiting
         self._parts = parts
         self._rechecks = rechecks
         self._freezing = freezing
+        self._switches = switches
         self._effects = Effects(parts)
         self._progress = Progress(parts)
 
@@ -98,6 +107,10 @@ class Applying:
         now = self._parts.now()
         if self._parts.read_only:
             await self._progress.later(change, now + PAUSED)
+            return False
+        closed = (await self._switches.gate()).closed
+        if closed is not None:
+            await self._progress.paused(change, now + PAUSED, closed)
             return False
         try:
             if operation is not None and operation.kind.conditional:
@@ -166,8 +179,9 @@ class Applying:
         facts = {**result_facts(sending), "content": change.content_hash}
         fresh = change.state in _AGREED
         leave = await self._freezing.has_leave(change)
-        intent = await self._progress.step(
-            stored, after, "attempted", facts, unexpired=fresh, despite_freeze=leave
+        gate = await self._switches.gate()
+        intent = await self._progress.intend(
+            stored, after, facts, unexpired=fresh, despite_freeze=leave, ceiling=gate.ceiling
         )
         if intent is None:
             return None
@@ -281,7 +295,7 @@ class Applying:
         operation = change.current
         numbers = await self._parts.store.numbers(change.id)
         if operation is None or operation.state is OpState.PLANNED:
-            if operation is not None and self._parts.now() > _last_sent(change) + STUCK:
+            if operation is not None and await self._is_stuck(change):
                 why = reasons.NOT_KEPT.refuse(request_id=operation.graph_request_id or "unknown")
                 going_on = await self._failed(change, replace(operation, state=OpState.FAILED), why)
                 if going_on is not None:
@@ -295,6 +309,14 @@ class Applying:
         recovered = await self._progress.step(change, after, "unconfirmed", what)
         if recovered is not None:
             await self._reconcile(recovered)
+
+    async def _is_stuck(self, change: Change) -> bool:
+        """Too long without a step forward, where nothing stopped it: a closed switch is no reason to fail."""
+        gate = await self._switches.gate()
+        since = _last_sent(change)
+        if gate.turned_at is not None:
+            since = max(since, gate.turned_at)
+        return gate.closed is None and self._parts.now() > since + STUCK
 
     async def _reconcile(self, change: Change) -> None:
         operation = change.current

@@ -28,6 +28,7 @@ from bot.workflow.parts import Envelope, Parts, denied
 from bot.workflow.reading import Reading
 from bot.workflow.rechecking import Rechecks
 from bot.workflow.requests import Requests
+from bot.workflow.switching import Switches
 from bot.workflow.views import outcome_of
 from bot.workflow.waiting import Waiting
 from bot.workflow.who_has import Asking
@@ -55,7 +56,8 @@ class Desk:
         self._asking = Asking(parts)
         self.deciding = Deciding(parts, approvers, self.freezing, waiting)
         rechecks = Rechecks(parts, self._identity, approvers, judge)
-        self.applying = Applying(parts, rechecks, self.freezing, waiting)
+        self.switches = Switches(parts, self._identity)
+        self.applying = Applying(parts, rechecks, self.freezing, self.switches, waiting)
         self._audited: dict[tuple[str, str], datetime] = {}
 
     async def handle(self, command: c.Command, envelope: Envelope) -> Outcome:
@@ -96,10 +98,8 @@ class Desk:
                 return await self._asking.answer(command, actor, envelope)
             case c.History():
                 return await self._reading.history(command, actor)
-            case c.Freeze():
-                return await self.freezing.freeze(command, actor, envelope)
-            case c.Unfreeze():
-                return await self.freezing.unfreeze(command, actor, envelope)
+            case c.Freeze() | c.Unfreeze() | c.Pause() | c.Resume():
+                return await self._stop(command, actor, envelope)
             case c.MyRequests():
                 return await self._reading.listing(PageKind.MY_REQUESTS, Listing.MINE, actor)
             case c.Approvals():
@@ -110,6 +110,19 @@ class Desk:
                 return await self._about_a_request(command, actor, envelope)
             case _:
                 return self._words(command, actor)
+
+    async def _stop(
+        self, command: c.Freeze | c.Unfreeze | c.Pause | c.Resume, actor: Actor, envelope: Envelope
+    ) -> Outcome:
+        match command:
+            case c.Freeze():
+                return await self.freezing.freeze(command, actor, envelope)
+            case c.Unfreeze():
+                return await self.freezing.unfreeze(command, actor, envelope)
+            case c.Pause():
+                return await self.switches.pause(command, actor, envelope)
+            case c.Resume():
+                return await self.switches.resume(actor, envelope)
 
     def _words(self, command: c.Command, actor: Actor) -> Outcome:
         match command:

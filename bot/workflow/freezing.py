@@ -153,7 +153,9 @@ class Freezing:
             if held is None or actor.oid in held.lifted_by:
                 return _page(found, actor, held)
             try:
-                barred = await self._has_a_part(actor.person, held)
+                # As accounts and as people: two accounts of one person are one lift.
+                parties = {found.oid, *held.barred, *held.lifted_by}
+                barred = await self._identity.is_one_of(actor.person, parties)
             except DirectoryUnavailable:
                 return Refused((reasons.RIGHTS_UNKNOWN.refuse(),))
             if barred:
@@ -177,19 +179,6 @@ class Freezing:
         if cap is None:
             return False
         return await self._parts.store.freezes_by(by, kind, self._parts.now() - DAY) >= cap
-
-    async def _has_a_part(self, lifter: Person, freeze: Freeze) -> bool:
-        """The frozen person, whoever is barred and whoever lifted before: as accounts and as people."""
-        others = {freeze.person.oid, *freeze.barred, *freeze.lifted_by}
-        if lifter.oid in others:
-            return True
-        if not self._parts.policy.person_key or not lifter.employee_id:
-            return False
-        for oid in sorted(others):
-            other = await self._parts.directory.person(oid)
-            if other is not None and other.employee_id == lifter.employee_id:
-                return True
-        return False
 
     def _lifted(self, freeze: Freeze, actor: Actor) -> Freeze:
         now = self._parts.now()

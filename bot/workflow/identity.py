@@ -6,10 +6,11 @@ Knows roles and groups. Must not know commands beyond the access table, nor anyt
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from bot.domain import reasons
-from bot.domain.people import Actor, Role
+from bot.domain.people import Actor, Person, Role
 from bot.domain.reason import Refusal
 from bot.ports import DirectoryUnavailable
 from bot.workflow.parts import Parts
@@ -54,6 +55,22 @@ class Identity:
             self._known.clear()
         self._known[oid] = (now, actor)
         return actor
+
+    async def is_one_of(self, person: Person, oids: Iterable[str]) -> bool:
+        """True when the person is one of these accounts, or has one of them as well (same employee id).
+
+        Raises DirectoryUnavailable.
+        """
+        others = sorted(set(oids))
+        if person.oid in others:
+            return True
+        if not self._parts.policy.person_key or not person.employee_id:
+            return False
+        for oid in others:
+            other = await self._parts.directory.person(oid)
+            if other is not None and other.employee_id == person.employee_id:
+                return True
+        return False
 
     async def holds(self, oid: str, role: Role) -> bool:
         """True when the person is an enabled member and holds the role now. Raises DirectoryUnavailable."""

@@ -13,14 +13,15 @@ from types import MappingProxyType
 from bot.domain.change import Change, Operation
 from bot.domain.people import PersonRef
 from bot.domain.reason import Refusal
-from bot.ports import Commit, Lost, Message, Move
+from bot.domain.switch import Switch
+from bot.ports import Ceiling, Commit, Lost, Message, MessageKind, Move
 from bot.workflow.messages import notice, redraw
 from bot.workflow.parts import Parts, event
 
 WORKER = "ringfence"
 # Steps of milliseconds that would show "being carried out" in another way: redrawing every copy costs more
 # than the write itself.
-_NOT_REDRAWN = frozenset({"attempted", "operation-applied"})
+_NOT_REDRAWN = frozenset({"operation-applied"})
 
 
 class Progress:
@@ -37,19 +38,40 @@ class Progress:
         facts: Mapping[str, str] = MappingProxyType({}),
         *,
         told: tuple[Message, ...] = (),
-        unexpired: bool = False,
-        despite_freeze: bool = False,
     ) -> Change | None:
         """One guarded move with its audit event."""
-        now = self._parts.now()
-        done = await self._parts.store.commit(
+        return await self._commit(
             Commit(
-                at=now,
-                moves=(Move(before, after, now if unexpired else None, despite_freeze),),
+                at=self._parts.now(),
+                moves=(Move(before, after),),
                 events=(event(after, what, WORKER, **facts),),
                 messages=(*told, *(() if what in _NOT_REDRAWN else (redraw(before),))),
             )
         )
+
+    async def intend(
+        self,
+        before: Change,
+        after: Change,
+        facts: Mapping[str, str],
+        *,
+        unexpired: bool,
+        despite_freeze: bool,
+        ceiling: Ceiling,
+    ) -> Change | None:
+        """The audited intent of one write, with every guard that the store keeps."""
+        now = self._parts.now()
+        return await self._commit(
+            Commit(
+                at=now,
+                moves=(Move(before, after, now if unexpired else None, despite_freeze),),
+                events=(event(after, "attempted", WORKER, **facts),),
+                ceiling=ceiling,
+            )
+        )
+
+    async def _commit(self, commit: Commit) -> Change | None:
+        done = await self._parts.store.commit(commit)
         return None if isinstance(done, Lost) else done.changes[0]
 
     async def end(
@@ -71,6 +93,13 @@ class Progress:
         told = tuple(notice(before, "ended", person.oid) for person in people)
         if await self.step(before, after, what, facts, told=told) is not None:
             self._parts.metrics.count("changes", after.state.value)
+
+    async def paused(self, change: Change, due_at: datetime, switch: Switch) -> None:
+        """Put off by a switch: the cards say so, once for each time that it closed."""
+        after = replace(change, due_at=due_at, lease_owner="", lease_until=None)
+        key = f"{change.id}:redraw:{switch.name}:{switch.at:%Y%m%dT%H%M%S.%f}"
+        told = Message(key, MessageKind.REDRAW, change.id)
+        await self._commit(Commit(at=self._parts.now(), moves=(Move(change, after),), messages=(told,)))
 
     async def later(self, change: Change, due_at: datetime, operation: Operation | None = None) -> None:
         """Look again then; nothing else is said."""

@@ -5,6 +5,8 @@ Knows states and audiences. Must not decide anything; the flags it sets only cho
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bot.domain import reasons
 from bot.domain.change import Change, State
 from bot.domain.outcome import (
@@ -24,6 +26,7 @@ from bot.domain.people import Role
 from bot.domain.phone import Purpose
 from bot.domain.policy import Action
 from bot.domain.reason import Refusal
+from bot.domain.switch import first_closed
 from bot.workflow.parts import Parts
 
 CANCELLABLE = frozenset({State.PREVIEWED, State.PENDING, State.APPROVED, State.COOLING})
@@ -71,6 +74,8 @@ async def outcome_of(
 ) -> Outcome:
     """The present state of a change as an outcome for one reader."""
     view = view_of(parts, change, oid, may_vote=may_vote)
+    if change.state in CANCELLABLE:
+        view = replace(view, paused=first_closed(await parts.store.switches()))
     if change.state is State.PREVIEWED:
         return await _preview(parts, change, view)
     if change.state is State.PENDING:

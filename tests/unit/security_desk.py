@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from bot.domain import command as c
 from bot.domain import outcome as o
-from bot.domain.people import Person
-from tests.doubles.directory import FakeDirectory
-from tests.doubles.house import SAM, SECURITY, House, directory, oid
+from bot.domain.people import Person, Role
+from bot.domain.policy import Policy
+from tests.doubles.directory import FakeDirectory, Group
+from tests.doubles.house import SAM, SECURITY, House, directory, group_id, oid, policy
 
 SUE, SID, SOL = (oid(n) for n in range(21, 24))
 
@@ -37,3 +38,17 @@ async def unfreeze(h: House, target: str, by: str) -> o.Outcome:
 
 async def is_frozen(h: House, target: str) -> bool:
     return await h.store.freeze_of(target) is not None
+
+
+ANN, BEN = oid(31), oid(32)
+ADMINS = group_id(9)
+
+
+def administered(**changed: object) -> tuple[FakeDirectory, Policy]:
+    """The guarded directory with two admins, Ann and Ben, and the policy that knows them."""
+    found = guarded()
+    for person, name in ((ANN, "Ann Admin"), (BEN, "Ben Boss")):
+        found.people[person] = Person(person, name, f"{name.split()[0].lower()}@contoso.example")
+    found.groups[ADMINS] = Group(ADMINS, "Admins", members={ANN, BEN}, role_assignable=True)
+    roles = {**policy().roles, Role.ADMIN: frozenset({ADMINS})}
+    return found, policy(roles=roles, **changed)
