@@ -10,7 +10,6 @@ from typing import Final, assert_never
 
 from bot.domain import command as c
 from bot.domain.access import may
-from bot.domain.change import Change, OpKind
 from bot.domain.command_docs import COMMANDS
 from bot.domain.outcome import Page, PageKind, Row
 from bot.domain.people import Person, Reader, Role
@@ -19,7 +18,9 @@ from bot.domain.reason import Reason
 from bot.domain.standing import Standing
 
 from . import phrases
+from .concerns import concern_page
 from .foreign import plain
+from .lines import request_line, what_of
 from .refusals import run
 from .sheet import Button, Drawn, Sheet
 from .standing import badges, details
@@ -90,13 +91,17 @@ def page(outcome: Page, reader: Reader, _: Words) -> Drawn:
             return _requests(outcome, _)
         case PageKind.WHO_HAS:
             return _who_has(outcome, reader, _)
-        case PageKind.FREEZE:
-            return freeze_page(outcome, reader, _)
-        case PageKind.SWITCHES:
-            return switches_page(outcome, _)
+        case PageKind.FREEZE | PageKind.SWITCHES | PageKind.AT_LIMIT | PageKind.HASTY:
+            return _for_security(outcome, reader, _)
         case PageKind.EXPLAIN:
             return _explain(outcome.reason, _)
     assert_never(outcome.kind)
+
+
+def _for_security(outcome: Page, reader: Reader, _: Words) -> Drawn:
+    if outcome.kind is PageKind.FREEZE:
+        return freeze_page(outcome, reader, _)
+    return switches_page(outcome, _) if outcome.kind is PageKind.SWITCHES else concern_page(outcome, _)
 
 
 def help_page(roles: frozenset[Role], _: Words) -> Drawn:
@@ -181,7 +186,7 @@ def _show(outcome: Page, reader: Reader, _: Words) -> Drawn:
     _pairs(sheet, _, tuple(row for row in outcome.rows if row.cells and row.cells[0] not in known))
     for row in outcome.rows:
         if row.change is not None:
-            _request(sheet, _, row.change, PageKind.OPEN, False)
+            request_line(sheet, _, row.change, PageKind.OPEN, False)
     if person is not None:
         _show_buttons(sheet, _, person, reader, outcome.standing)
     return sheet.done()
@@ -227,7 +232,7 @@ def _history_line(row: Row, _: Words) -> tuple[str, str, str]:
     glyph = phrases.STATES[change.state][0]
     what = _(
         msg("{what}, by {name} ({id})"),
-        what=_what(change, _),
+        what=what_of(change, _),
         name=change.requester.name,
         id=change.printed_id,
     )
@@ -252,39 +257,13 @@ def _requests(outcome: Page, _: Words) -> Drawn:
         sheet.status("✓", empty, "good")
     for n, row in enumerate(shown):
         if row.change is not None:
-            _request(sheet, _, row.change, outcome.kind, n < MOST_BUTTONS)
+            request_line(sheet, _, row.change, outcome.kind, n < MOST_BUTTONS)
         else:
             sheet.say(" · ".join(f"{{c{n}}}" for n in range(len(row.cells))), **_cells(row))
     _more(sheet, outcome, len(shown))
     if shown:
         sheet.quiet(msg("Or type `status ID`, for example `status {id}`"), "Medium", id=_an_id(shown))
     return sheet.done()
-
-
-def _request(sheet: Sheet, _: Words, change: Change, kind: PageKind, button: bool) -> None:
-    glyph, _word, _tone = phrases.STATES[change.state]
-    state = _(phrases.SHORT_STATES[change.state])
-    what = _what(change, _, of=True)
-    facts = {"id": change.printed_id, "state": f"{glyph} {state}", "name": change.requester.name}
-    if kind is PageKind.APPROVALS and change.expires_at:
-        message, facts["when"] = (
-            msg("{name} asks · until {when} · {id}"),
-            _.when(change.expires_at),
-        )
-    elif kind is PageKind.OPEN:
-        message, facts["when"] = msg("{state} · {id} · {name} · {when}"), _.when(change.created_at)
-    else:
-        message, facts["when"] = msg("{state} · {id} · {when}"), _.when(change.created_at)
-    open_it = run(_(msg("Open")), f"status {change.printed_id}") if button else None
-    sheet.line(what, _(message, **facts), open_it)
-
-
-def _what(change: Change, _: Words, of: bool = False) -> str:
-    op = change.operations[0]
-    facts = {"slot": _.slot(op.slot), "after": op.after, "name": change.target.name}
-    if op.kind is OpKind.SET:
-        return _(msg("{name}: {slot} → {after}") if of else msg("{slot} → {after}"), **facts)
-    return _(msg("{name}: remove {slot}") if of else msg("remove {slot}"), **facts)
 
 
 def _explain(reason: Reason | None, _: Words) -> Drawn:

@@ -144,6 +144,8 @@ class PageKind(StrEnum):
     WHO_HAS = "who-has"
     FREEZE = "freeze"
     SWITCHES = "switches"
+    AT_LIMIT = "at-limit"
+    HASTY = "hasty"
 
 
 @dataclass(frozen=True, slots=True)

@@ -205,11 +205,15 @@ class Recent:
 
 
 class Listing(StrEnum):
-    """Lists of changes. mine: by requester. to_decide: pending and asked of me. open: all that are open."""
+    """Lists of changes. mine: by requester. to_decide: pending and asked of me. open: all that are open.
+
+    decided: with a vote of mine.
+    """
 
     MINE = "mine"
     TO_DECIDE = "to decide"
     OPEN = "open"
+    DECIDED = "decided"
 
 
 @dataclass(frozen=True, slots=True)

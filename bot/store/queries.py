@@ -28,6 +28,7 @@ _VOTED = sa.select(t.votes.c.oid).where(t.votes.c.change_id == _c.id, t.votes.c.
 _WHICH = {
     Listing.MINE: _c.requester_oid == _oid,
     Listing.TO_DECIDE: sa.and_(_c.state == State.PENDING.value, _ASKED, ~_VOTED),
+    Listing.DECIDED: _c.id.in_(sa.select(t.votes.c.change_id).where(t.votes.c.oid == _oid)),
     Listing.OPEN: _c.state.in_([state.value for state in LOCKING]),
 }
 _NEWEST = (_c.created_at.desc(), _c.id)

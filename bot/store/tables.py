@@ -194,6 +194,8 @@ votes = sa.Table(
     *map(_text, ("content_hash", "via", "because", "how", "kind")),
 )
 
+sa.Index("ix_votes_oid", votes.c.oid, votes.c.at)
+
 sealed_numbers = sa.Table(
     "sealed_numbers",
     metadata,

@@ -10,16 +10,17 @@ import logging
 from dataclasses import replace
 
 from bot.domain import reasons
-from bot.domain.outcome import Outcome, Page, PageKind, Refused
+from bot.domain.outcome import Outcome, Page, PageKind, Refused, Row
 from bot.domain.people import Person, Role
-from bot.ports import Commit, Delivered, Delivery, DirectoryUnavailable, Message, MessageKind
+from bot.ports import Commit, Delivered, Delivery, DirectoryUnavailable, Listing, Message, MessageKind
 from bot.workflow.parts import Parts
 from bot.workflow.views import outcome_of
 
 # More people of one role than this are no on-call list; the others read it in `history`.
 ALERTED_AT_MOST = 50
+SHOWN_AT_MOST = 5
 _ROLE = "role:"
-FREEZE, SWITCH, CHANGE = "freeze", "switch", "change"
+FREEZE, SWITCH, CHANGE, LIMIT, HASTE = "freeze", "switch", "change", "limit", "haste"
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +28,8 @@ log = logging.getLogger(__name__)
 def alert(key: str, topic: str, to: str | Role, *, change_id: str = "", subject: str = "") -> Message:
     """An alert to one person or to everybody who has a role when it is delivered.
 
-    topic: FREEZE (of subject), SWITCH or CHANGE. key: unique without the addressee.
+    topic: FREEZE (of subject), SWITCH, CHANGE, LIMIT (reached by subject) or HASTE (of subject). key: unique
+    without the addressee.
     """
     to_oid = f"{_ROLE}{to.value}" if isinstance(to, Role) else to
     return Message(f"{key}:{to_oid}", MessageKind.ALERT, change_id, to_oid, subject=subject, topic=topic)
@@ -72,10 +74,26 @@ class Alerting:
             return Page(PageKind.FREEZE, freeze=await self._parts.store.last_freeze(message.subject))
         if message.topic == SWITCH:
             return Page(PageKind.SWITCHES, switches=tuple((await self._parts.store.switches()).values()))
+        if message.topic in (LIMIT, HASTE):
+            return await self._concern(message)
         change = await self._parts.store.change(message.change_id)
         if change is None:
             return Refused((reasons.REQUEST_UNKNOWN.refuse(id=message.change_id),))
         return await outcome_of(self._parts, change, message.to_oid)
+
+    async def _concern(self, message: Message) -> Outcome:
+        """Somebody whose doings security should look at, with what they did last."""
+        if message.topic == LIMIT:
+            kind, of = PageKind.AT_LIMIT, Listing.MINE
+        else:
+            kind, of = PageKind.HASTY, Listing.DECIDED
+        changes, more = await self._parts.store.list_changes(of, message.subject, SHOWN_AT_MOST)
+        people = [vote.person for change in changes for vote in change.votes]
+        people += [change.requester for change in changes]
+        who = next((person for person in people if person.oid == message.subject), None)
+        rows = tuple(Row(change=change, at=change.submitted_at) for change in changes)
+        person = Person(who.oid, who.name, who.upn) if who else None
+        return Page(kind, rows, person=person, more=more)
 
     async def _members(self, role: Role) -> list[Person]:
         groups = sorted(self._parts.policy.roles.get(role, frozenset()))

@@ -68,7 +68,7 @@ class Judge:
         if not refusals and is_already_so(case, gathered):
             return Judgement()
         holders = await self._holders(case, gathered)
-        signals = await self._signals.of(case, gathered, kind, holders)
+        signals = await self._signals.of(case, gathered, holders)
         shared = too_many(holders, self._parts.policy.shared_number_max)
         refusals += [shared] if shared else []
         risks = risks_of(signals)

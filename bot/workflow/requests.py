@@ -6,7 +6,7 @@ Knows judging and the store. Must not decide a request or write to the directory
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 
 from bot.domain import reasons
@@ -22,12 +22,14 @@ from bot.ports import Commit, DirectoryUnavailable, Lost, LostBecause, Message, 
 from bot.workflow.checking import Checking
 from bot.workflow.freezing import Freezing, frozen
 from bot.workflow.judging import Cleared, Judge, Judgement
+from bot.workflow.limits import Quotas, is_outside
 from bot.workflow.lookup import Several, look_up
 from bot.workflow.messages import notice, redraw
 from bot.workflow.parts import Envelope, Parts, event
 from bot.workflow.planning import Case
 from bot.workflow.views import CANCELLABLE, outcome_of
 from bot.workflow.waiting import Waiting
+from bot.workflow.wishes import beside_fields, wish_of
 
 PREVIEW_LIFE = timedelta(minutes=10)
 ID_TRIES = 5
@@ -46,11 +48,12 @@ class Requests:
         self._judge = judge
         self._checking = checking
         self._freezing = freezing
+        self._quotas = Quotas(parts)
 
     async def ask(self, command: Order, actor: Actor, envelope: Envelope) -> Outcome:
         """A preview, or the form, a choice, or every reason why not."""
         command = replace(command, reason=hide_numbers(command.reason), ticket=hide_numbers(command.ticket))
-        wish = _wish(command)
+        wish = wish_of(command)
         if command.who is None or wish is None:
             return await self._form(command, actor)
         found = await look_up(self._parts.directory, command.who, actor)
@@ -60,7 +63,7 @@ class Requests:
         refusals = [x for x in (found, number) if isinstance(x, Refusal)]
         if refusals and command.from_form:
             target = None if isinstance(found, Refusal) else found
-            return Form(command, _beside_fields(found, number), target)
+            return Form(command, beside_fields(found, number), target)
         if isinstance(found, Refusal) or isinstance(number, Refusal):
             return Refused(tuple(refusals))
         case = Case(actor.oid, found, wish.action, wish.slot, number, wish.enable, actor.roles)
@@ -90,7 +93,7 @@ class Requests:
         refusals = judged.refusals + stopped or self._moved_since(change, judged)
         if refusals or judged.cleared is None or isinstance(leave, Refusal):
             return Refused(refusals)
-        return await self._send(change, judged.cleared, actor, envelope, leave)
+        return await self._send(change, case, judged.cleared, actor, envelope, leave)
 
     async def cancel(self, change: Change, actor: Actor, envelope: Envelope) -> Outcome:
         """The requester takes it back, at any time before the write has been started."""
@@ -163,6 +166,9 @@ class Requests:
         leave = await self._leave(case, judged)
         stopped = (leave,) if isinstance(leave, Refusal) else ()
         refusals = judged.refusals + stopped + await self._slot_taken(case)
+        if judged.cleared is not None:
+            outside = is_outside(case, judged.cleared, repair=leave is True)
+            refusals += await self._quotas.against(case, judged.cleared, outside=outside)
         if refusals or judged.cleared is None:
             return Refused(refusals)
         for _ in range(ID_TRIES):
@@ -254,13 +260,15 @@ class Requests:
         )
 
     async def _send(
-        self, change: Change, cleared: Cleared, actor: Actor, envelope: Envelope, leave: bool
+        self, change: Change, case: Case, cleared: Cleared, actor: Actor, envelope: Envelope, leave: bool
     ) -> Outcome:
         now = self._parts.now()
+        outside = is_outside(case, cleared, repair=leave)
         until = now + timedelta(minutes=cleared.rule.expire_minutes)
         pending = replace(
             _under(change, cleared),
             state=State.PENDING,
+            outside_limits=outside,
             policy_hash=self._parts.policy.digest,
             submitted_at=now,
             expires_at=until,
@@ -274,14 +282,18 @@ class Requests:
                 events=(event(change, "submitted", actor.oid, **_facts(pending)), *asked.events),
                 messages=(*asked.messages, told, redraw(change)),
                 received=envelope.received(change.id),
+                quotas=self._quotas.of(case, cleared, outside=outside),
             )
         )
         if not isinstance(done, Lost):
             self._parts.metrics.count("changes", "pending")
             return await outcome_of(self._parts, done.changes[0], actor.oid)
-        return await self._not_sent(done, change, actor)
+        return await self._not_sent(done, change, case.target, actor)
 
-    async def _not_sent(self, lost: Lost, change: Change, actor: Actor) -> Outcome:
+    async def _not_sent(self, lost: Lost, change: Change, target: Person, actor: Actor) -> Outcome:
+        latest = await self._parts.store.change(change.id)
+        if lost.full is not None and latest is not None and latest.state is State.PREVIEWED:
+            return Refused((await self._quotas.refused(lost.full, target),))
         if lost.because is LostBecause.SLOT_TAKEN and lost.current is not None:
             return Refused((_open_request(lost.current),))
         freeze = await self._parts.store.freeze_of(change.target.oid)
@@ -290,7 +302,7 @@ class Requests:
         if lost.because is LostBecause.EXPIRED:
             what = "The preview was not submitted within 10 minutes"
             return Refused((reasons.EXPIRED.refuse(id=change.printed_id, what=what),))
-        return await outcome_of(self._parts, lost.current or change, actor.oid)
+        return await outcome_of(self._parts, lost.current or latest or change, actor.oid)
 
     def _cancelled(self, change: Change, actor: Actor) -> Change:
         ending = reasons.CANCELLED.refuse(id=change.printed_id, name=actor.person.name)
@@ -347,41 +359,6 @@ def _open_request(holder: Change) -> Refusal:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Wish:
-    """What a command asks for, whoever it is about."""
-
-    action: Action
-    slot: Slot
-    enable: bool = False
-
-
-def _wish(command: Order) -> _Wish | None:
-    """None when something is missing that only the form can ask for."""
-    match command:
-        case SetPhone(slot=Slot() as slot, number=str() as number) if number.strip():
-            return _Wish(Action.SET, slot)
-        case RemovePhone(slot=Slot() as slot):
-            return _Wish(Action.REMOVE, slot)
-        case Swap():
-            return _Wish(Action.SWAP, Slot.MOBILE)
-        case SmsSignIn(enable=enable):
-            return _Wish(Action.SMS, Slot.MOBILE, enable)
-        case _:
-            return None
-
-
-def _beside_fields(
-    found: Person | Refusal, number: PhoneNumber | Refusal | None
-) -> tuple[tuple[str, Refusal], ...]:
-    errors = []
-    if isinstance(found, Refusal):
-        errors.append(("who", found))
-    if isinstance(number, Refusal):
-        errors.append(("number", number))
-    return tuple(errors)
-
-
 def _content(operation: Operation) -> tuple[object, ...]:
     """What an approval is about: the same plan over the same values as shown."""
     return operation.n, operation.kind, operation.slot, operation.before_key, operation.after_key
@@ -399,4 +376,5 @@ def _facts(change: Change) -> dict[str, str]:
         "ticket": change.ticket,
         "content": change.content_hash,
         "policy": change.policy_hash,
+        "risks": ", ".join(signal.key for signal in change.risks),
     }

@@ -6,12 +6,11 @@ signal leads to is the rules' business. What cannot be read gives no signal; not
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from bot.domain.people import TargetKind
 from bot.domain.phone import Slot, calling_code
 from bot.domain.policy import Action, Risk, RiskTerms
 from bot.domain.signals import Signal
@@ -33,7 +32,6 @@ class Circumstances:
     terms: RiskTerms
     case: Case
     facts: Facts
-    kind: TargetKind
     holders: Holders = Holders()  # noqa: RUF009 - a frozen value
     recent: Recent = Recent()  # noqa: RUF009 - a frozen value
 
@@ -44,7 +42,7 @@ class Signals:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
-    async def of(self, case: Case, facts: Facts, kind: TargetKind, holders: Holders) -> tuple[Signal, ...]:
+    async def of(self, case: Case, facts: Facts, holders: Holders) -> tuple[Signal, ...]:
         """In the order of `Risk`. holders: others who have the new number, as far as known."""
         now = self._parts.now()
         number = number_after(case, facts)
@@ -54,7 +52,13 @@ class Signals:
             (case.target.oid, now - A_DAY),
             self._parts.number_key(number) if shared else "",
         )
-        return found_in(Circumstances(now, self._parts.policy.risk, case, facts, kind, holders, recent))
+        return found_in(Circumstances(now, self._parts.policy.risk, case, facts, holders, recent))
+
+
+def holders_in(signals: Iterable[Signal]) -> int:
+    """How many other people are known to have the new number, by what was found."""
+    found = (dict(each.facts) for each in signals if each.risk is Risk.SHARED and not each.variant)
+    return sum(int(facts["count"]) for facts in found)
 
 
 def found_in(around: Circumstances) -> tuple[Signal, ...]:
@@ -63,7 +67,7 @@ def found_in(around: Circumstances) -> tuple[Signal, ...]:
 
 
 def _all(around: Circumstances) -> Iterator[Signal]:
-    if around.kind is TargetKind.VIP:
+    if around.facts.vip:
         yield Signal(Risk.VIP)
     yield from _country(around)
     yield from _hours(around)

@@ -15,6 +15,7 @@ from bot.domain.change import (
     How,
     Operation,
     OpKind,
+    Proof,
     ResolvedStep,
     State,
     Verdict,
@@ -49,7 +50,8 @@ from bot.domain.methods import (
 from bot.domain.numbers import Coverage, Holder, WhoHasAnswer
 from bot.domain.people import Person, PersonRef, Phones, Reader, Role, TargetKind
 from bot.domain.phone import PhoneNumber, Slot
-from bot.domain.policy import Action
+from bot.domain.policy import Action, Risk
+from bot.domain.signals import Signal
 from bot.domain.standing import Standing
 from bot.domain.usability import Known, Silent, verdicts
 
@@ -314,6 +316,27 @@ def who_has() -> dict[str, WhoHasAnswer]:
     }
 
 
+def concerns() -> dict[str, o.Outcome]:
+    """Signals on the cards of who decides and who asks, and what security is alarmed about."""
+    signals = (
+        Signal(Risk.VIP),
+        Signal(Risk.COUNTRY, facts=(("new", "+370"), ("held", "+1"))),
+        Signal(Risk.HOURS, "day", (("at", "2026-11-22T02:10:00+00:00"),)),
+        Signal(Risk.SECOND, facts=(("count", "2"),)),
+        Signal(Risk.RESET, facts=(("at", "2026-11-23T12:31:00+00:00"),)),
+    )
+    proof = Proof("call-back", "number from the HR file")
+    risky = change(risks=signals, proof=proof, notes=("replaces",))
+    shown = change(state=State.PREVIEWED, submitted_at=None, risks=signals, proof=proof, notes=("replaces",))
+    rows = (o.Row(change=risky), o.Row(change=done()))
+    return {
+        "waiting-approver-risky": o.AwaitingApproval(view(o.Audience.APPROVER, change=risky)),
+        "preview-risky": o.Preview(view(change=shown, may_submit=True)),
+        "page-at-limit": o.Page(o.PageKind.AT_LIMIT, rows, person=OLIVIA, more=3),
+        "page-hasty": o.Page(o.PageKind.HASTY, rows, person=MEGAN),
+    }
+
+
 def every() -> dict[str, tuple[o.Outcome, Reader]]:
     """Name -> (outcome, reader): each kind of outcome, each audience where it matters."""
     a = o.Audience
@@ -354,7 +377,14 @@ def every() -> dict[str, tuple[o.Outcome, Reader]]:
         **pages(),
         **standings(),
         **checks(),
+        **concerns(),
     }
-    quiet = {"waiting-approver", "waiting-approver-stale", "waiting-target", "applied-target"}
+    quiet = {
+        "waiting-approver",
+        "waiting-approver-risky",
+        "waiting-approver-stale",
+        "waiting-target",
+        "applied-target",
+    }
     readers = {name: PLAIN_READER for name in quiet} | {f"page-{name}": AUDITOR for name in who_has()}
     return {name: (each, readers.get(name, OPERATOR)) for name, each in outcomes.items()}

@@ -9,7 +9,7 @@ import pytest
 
 from bot.domain.methods import Default, Method, SignIn
 from bot.domain.numbers import Holding
-from bot.domain.people import Person, Phones, Protection, TargetKind
+from bot.domain.people import Person, Phones, Protection
 from bot.domain.phone import PhoneNumber, Slot
 from bot.domain.policy import Action, Risk, RiskTerms
 from bot.domain.signals import Signal
@@ -38,7 +38,7 @@ def around(**changed: object) -> Circumstances:
     parts = {name: changed.pop(name, {}) for name in ("case", "facts", "target")}
     case = replace(case, **{"target": replace(PERSON, **parts["target"]), **parts["case"]})  # type: ignore[dict-item,arg-type]
     facts = replace(facts, **parts["facts"])  # type: ignore[arg-type]
-    whole = Circumstances(MONDAY, RiskTerms(), case, facts, TargetKind.ORDINARY)
+    whole = Circumstances(MONDAY, RiskTerms(), case, facts)
     return replace(whole, **changed)  # type: ignore[arg-type]
 
 
@@ -53,7 +53,7 @@ def at(**ago: float) -> datetime:
 NOTHING_HELD = {"phones": Phones()}
 TABLE: list[tuple[str, Circumstances, tuple[Signal, ...]]] = [
     ("a quiet morning", around(), ()),
-    ("vip", around(kind=TargetKind.VIP), (Signal(Risk.VIP),)),
+    ("vip", around(facts={"vip": True}), (Signal(Risk.VIP),)),
     (
         "another country than the phone held",
         around(case={"number": ABROAD}),

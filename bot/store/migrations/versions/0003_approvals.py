@@ -25,6 +25,7 @@ def upgrade() -> None:
     _tables()
     op.create_index("ix_changes_submitted", "changes", ["requester_oid", "submitted_at"], unique=False)
     op.create_index("ix_operations_sent", "operations", ["sent_at"], unique=False)
+    op.create_index("ix_votes_oid", "votes", ["oid", "at"], unique=False)
     op.create_index("ix_operations_after", "operations", ["after_key"], unique=False)
 
 
