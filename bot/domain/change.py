@@ -49,6 +49,9 @@ TERMINAL = frozenset(State) - frozenset(MOVES)
 # States in which nobody else may open a change for the same person and slot. Previews hold no lock.
 LOCKING = frozenset({S.PENDING, S.APPROVED, S.COOLING, S.APPLYING, S.UNCONFIRMED})
 
+# So long the replaced number stays sealed after a change was applied, and not longer.
+UNDO_WINDOW = timedelta(hours=72)
+
 
 def may_move(was: State, to: State) -> bool:
     """True when the life cycle has that arrow. A terminal state has none."""

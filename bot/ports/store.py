@@ -140,7 +140,9 @@ class Commit:
     The store derives from the states: slot locks (taken in LOCKING states, released at the end) and the
     erasing of sealed numbers (at any terminal state). freezes: of somebody who is frozen already, a new one
     adds those whom it bars and takes back the lifts so far. A move that sends a write is lost (PAUSED) while
-    a switch is closed, or when the ceiling is reached.
+    a switch is closed, or when the ceiling is reached. earlier: by change and operation, what its writes
+    replace, read right before: kept for undo until UNDO_WINDOW after it was applied, destroyed at any other
+    end and when it is undone.
     """
 
     at: datetime
@@ -155,6 +157,7 @@ class Commit:
     switchings: tuple[Switching, ...] = ()
     quotas: tuple[Quota, ...] = ()
     ceiling: Ceiling | None = None
+    earlier: Mapping[str, Mapping[int, PhoneNumber]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,6 +300,18 @@ class Store(LaneBook, Protocol):
         ...
 
     async def received(self, conversation_id: str, activity_id: str) -> Received | None: ...
+
+    async def earlier(self, change_id: str, at: datetime) -> dict[int, PhoneNumber] | None:
+        """What a change replaced, by operation; None when nothing is kept (any more)."""
+        ...
+
+    async def destroy_earlier(self, at: datetime, limit: int) -> int:
+        """Keys and numbers beyond their window; of how many changes."""
+        ...
+
+    async def children(self, parent_id: str) -> tuple[Change, ...]:
+        """Changes that undo this one or take it on, oldest first; previews too."""
+        ...
 
     async def freeze_of(self, oid: str) -> Freeze | None:
         """The freeze that holds for this person now."""

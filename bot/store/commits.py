@@ -18,12 +18,13 @@ from sqlalchemy.engine import Connection
 
 from bot.domain.change import LOCKING, TERMINAL, Change, OpState, may_move
 from bot.domain.freeze import goes_forward
-from bot.domain.phone import PhoneNumber, Purpose
+from bot.domain.phone import PhoneNumber
 from bot.ports import Commit, Full, Lost, LostBecause, Message, Move, Received, Won
-from bot.store import freezes, quotas, rows, switches
+from bot.store import freezes, quotas, rows, switches, undo
 from bot.store import tables as t
 from bot.store.audit import Chain
 from bot.store.keyring import KeyRing
+from bot.store.sealing import number_text, read_number
 
 _b = sa.bindparam
 _GUARD = sa.and_(
@@ -131,7 +132,7 @@ class Writer:
     def numbers(self, connection: Connection, change_id: str) -> dict[int, PhoneNumber]:
         """The clear numbers. Raises SealBroken for a value that stands in a wrong row, KeyMissing."""
         found = connection.execute(_SEALED, {"change_id": change_id})
-        return {n: _read(self._keys.open(_bound(change_id, n), sealed)) for n, sealed in found}
+        return {n: read_number(self._keys.open(_bound(change_id, n), sealed)) for n, sealed in found}
 
     def _keep_numbers(
         self, connection: Connection, commit: Commit, steps: list[tuple[Change | None, Change]]
@@ -141,13 +142,15 @@ class Writer:
             {
                 "change_id": change_id,
                 "n": n,
-                "sealed": self._keys.seal(_bound(change_id, n), number.reveal(Purpose.COMPARE)),
+                "sealed": self._keys.seal(_bound(change_id, n), number_text(number)),
             }
             for (change_id, n), number in sorted(commit.numbers.items(), key=lambda item: item[0])
             if change_id not in over
         ]
         if sealed:
             connection.execute(t.upsert(connection, t.sealed_numbers), sealed)
+        undo.keep(connection, self._keys, commit.earlier, over)
+        undo.ended(connection, steps, commit.at)
         if over:
             gone = t.sealed_numbers.c.change_id.in_(sorted(over))
             connection.execute(sa.delete(t.sealed_numbers).where(gone))
@@ -308,10 +311,3 @@ def _enqueue(connection: Connection, messages: Iterable[Message], at: datetime) 
 def _bound(change_id: str, n: int) -> bytes:
     """Where a sealed number stands: copied to another row it does not open."""
     return f"sealed_numbers|{change_id}|{n}|sealed".encode()
-
-
-def _read(text: str) -> PhoneNumber:
-    """`+1 2065550100x123`, the form that was sealed."""
-    number, _, extension = text.partition("x")
-    country, _, national = number.removeprefix("+").partition(" ")
-    return PhoneNumber(country, national, extension)

@@ -98,6 +98,12 @@ def recent(
     return Recent(by.scalar_one(), of.scalar_one(), same)
 
 
+def children(connection: Connection, parent_id: str) -> tuple[Change, ...]:
+    """Changes that came from this one, oldest first."""
+    query = sa.select(_c.id).where(_c.parent_id == parent_id).order_by(_c.created_at, _c.id)
+    return rows.load(connection, connection.scalars(query).all())
+
+
 def now(connection: Connection) -> object:
     """The database's clock, aware UTC."""
     return connection.execute(_CLOCKS[connection.dialect.name]).scalar_one()

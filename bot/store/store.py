@@ -37,7 +37,7 @@ from bot.ports import (
     Recent,
     Won,
 )
-from bot.store import absences, freezes, numbers, queries, quotas, rows, switches, work
+from bot.store import absences, freezes, numbers, queries, quotas, rows, switches, undo, work
 from bot.store import tables as t
 from bot.store.audit import Chain
 from bot.store.commits import LosingError, Writer, check, find_received
@@ -167,6 +167,15 @@ class SqlStore:
 
     async def received(self, conversation_id: str, activity_id: str) -> Received | None:
         return await self._database.read(lambda c: find_received(c, conversation_id, activity_id))
+
+    async def earlier(self, change_id: str, at: datetime) -> dict[int, PhoneNumber] | None:
+        return await self._database.read(lambda c: undo.read(c, self._keys, change_id, at))
+
+    async def destroy_earlier(self, at: datetime, limit: int) -> int:
+        return await self._database.write(lambda c: undo.destroy_due(c, at, limit))
+
+    async def children(self, parent_id: str) -> tuple[Change, ...]:
+        return await self._database.read(lambda c: queries.children(c, parent_id))
 
     # --- what stops changes -------------------------------------------------------------------------------
     async def freeze_of(self, oid: str) -> Freeze | None:

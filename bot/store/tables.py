@@ -133,6 +133,7 @@ sa.Index("ix_changes_requester", changes.c.requester_oid, changes.c.created_at)
 sa.Index("ix_changes_target", changes.c.target_oid, changes.c.created_at)
 sa.Index("ix_changes_state", changes.c.state, changes.c.created_at)
 sa.Index("ix_changes_batch", changes.c.batch_id)
+sa.Index("ix_changes_parent", changes.c.parent_id)
 sa.Index("ix_changes_submitted", changes.c.requester_oid, changes.c.submitted_at)
 sa.Index(
     "ix_changes_due",

@@ -23,6 +23,7 @@ EMPTY_LIST = '{"v":1,"d":[]}'
 def upgrade() -> None:
     _columns()
     _tables()
+    op.create_index("ix_changes_parent", "changes", ["parent_id"], unique=False)
     op.create_index("ix_changes_submitted", "changes", ["requester_oid", "submitted_at"], unique=False)
     op.create_index("ix_operations_sent", "operations", ["sent_at"], unique=False)
     op.create_index("ix_votes_oid", "votes", ["oid", "at"], unique=False)
