@@ -129,6 +129,7 @@ async def assembled(
         )
         bot = RingfenceBot(desk, outside.store, messenger, addresses, jobs.wake, turn_seconds=turn_seconds)
         stack.push_async_callback(bot.settle)
+        await outside.store.watch(jobs.wake)
         await keys.warm()
         app = _app(settings, outside, keys, jobs, bot)
         graph = outside.graph

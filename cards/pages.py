@@ -11,7 +11,7 @@ from typing import Final, assert_never
 from bot.domain import command as c
 from bot.domain.access import may
 from bot.domain.command_docs import COMMANDS
-from bot.domain.outcome import Page, PageKind, Row
+from bot.domain.outcome import MORE_COUNTED, Page, PageKind, Row
 from bot.domain.people import Person, Reader, Role
 from bot.domain.phone import Slot
 from bot.domain.reason import Reason
@@ -307,7 +307,9 @@ def _cells(row: Row) -> dict[str, str]:
 
 def _more(sheet: Sheet, outcome: Page, shown: int) -> None:
     left = outcome.more + len(outcome.rows) - shown
-    if left:
+    if outcome.more >= MORE_COUNTED:
+        sheet.quiet(msg("At least {count} more are not shown."), "Medium", count=f"{MORE_COUNTED:,}")
+    elif left:
         sheet.quiet(msg("{count} more are not shown."), "Medium", count=str(left))
 
 

@@ -148,9 +148,13 @@ class PageKind(StrEnum):
     HASTY = "hasty"
 
 
+#: Rows left out are counted this far: nobody reads the difference, and counting all takes long.
+MORE_COUNTED = 1_000
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A list or a text to read. more: how many rows were left out.
+    """A list or a text to read. more: how many rows were left out; MORE_COUNTED = so many at least.
 
     standing: of `show`. verdicts, slot, number (masked): of `check`. freeze: the last one of the person.
     switches: as they stand.

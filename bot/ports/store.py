@@ -5,7 +5,7 @@ Knows values of the domain. Must not know SQL. No open transaction crosses this 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -275,7 +275,7 @@ class Store(LaneBook, Protocol):
     async def change(self, change_id: str) -> Change | None: ...
 
     async def list_changes(self, listing: Listing, oid: str, limit: int) -> tuple[tuple[Change, ...], int]:
-        """Newest first, and how many more there are."""
+        """Newest first, and how many more there are, counted up to outcome.MORE_COUNTED."""
         ...
 
     async def open_for(self, target_oid: str) -> tuple[Change, ...]:
@@ -357,6 +357,14 @@ class Store(LaneBook, Protocol):
         """Given up after the bounded tries: kept, counted, never sent."""
         ...
 
+    async def watch(self, wake: Callable[[], None]) -> None:
+        """From now on until `close`: wake is called in this event loop soon after another process on the same
+        database made something due, and the others hear of what we make due.
+
+        It only saves waiting: a word may be lost, so whoever is watching still looks by itself now and then.
+        """
+        ...
+
     async def next_due(self) -> datetime | None:
         """When the next change or message is due, for sleeping exactly as long as may be."""
         ...
@@ -388,7 +396,7 @@ class Store(LaneBook, Protocol):
         ...
 
     async def history(self, subject_oid: str, limit: int) -> tuple[tuple[AuditRecord, ...], int]:
-        """Newest first, and how many more there are."""
+        """Newest first, and how many more there are, counted up to outcome.MORE_COUNTED."""
         ...
 
     async def append_audit(self, at: datetime, events: Sequence[AuditEvent]) -> None: ...

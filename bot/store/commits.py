@@ -84,6 +84,14 @@ def check(commit: Commit) -> None:
             raise ValueError(f"a number for {change_id} operation {n}, which is not in the commit")
 
 
+def makes_due(commit: Commit) -> bool:
+    """True when there is something to do at once after this commit: worth telling others."""
+    changes = [move.after for move in commit.moves] + ([commit.create] if commit.create else [])
+    return any((message.due_at or commit.at) <= commit.at for message in commit.messages) or any(
+        change.due_at is not None and change.due_at <= commit.at for change in changes
+    )
+
+
 def _check_move(move: Move) -> None:
     before, after = move.before, move.after
     if before.state is not after.state and not may_move(before.state, after.state):

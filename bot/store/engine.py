@@ -53,6 +53,7 @@ def read_url(database_url: str) -> URL:
 class Database:
     """Two ways in: `write` and `read`, each one transaction off the event loop."""
 
+    url: URL
     writing: Engine
     reading: Engine
     _writers: ThreadPoolExecutor
@@ -117,10 +118,13 @@ def open_database(url: URL, *, read_only: bool = False) -> Database:
     if url.get_backend_name() == "sqlite":
         writing, reading = _sqlite(url, writer=not read_only), _sqlite(url, writer=False)
         one = ThreadPoolExecutor(1, thread_name_prefix="store-write")
-        return Database(writing, reading, one, ThreadPoolExecutor(_READERS, thread_name_prefix="store-read"))
+        return Database(
+            url, writing, reading, one, ThreadPoolExecutor(_READERS, thread_name_prefix="store-read")
+        )
     writing = _postgres(url, read_only=read_only)
     threads = ThreadPoolExecutor(_POSTGRES_THREADS, thread_name_prefix="store")
-    return Database(writing, writing.execution_options(isolation_level="REPEATABLE READ"), threads, threads)
+    reading = writing.execution_options(isolation_level="REPEATABLE READ")
+    return Database(url, writing, reading, threads, threads)
 
 
 def prepare_file(path: Path) -> None:

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from bot.domain.change import LOCKING, Asking, Change, OpKind, State
+from bot.domain.outcome import MORE_COUNTED
 from bot.ports import Listing, Recent
 from bot.store import rows
 from bot.store import tables as t
@@ -37,7 +38,9 @@ _LISTS = {
     for listing, which in _WHICH.items()
 }
 _SIZES = {
-    listing: sa.select(sa.func.count()).select_from(t.changes).where(which)
+    listing: sa.select(sa.func.count()).select_from(
+        sa.select(_c.id).where(which).limit(sa.bindparam("most")).subquery()
+    )
     for listing, which in _WHICH.items()
 }
 _HOLDING = (
@@ -75,10 +78,12 @@ _CLOCKS = {
 def list_changes(
     connection: Connection, listing: Listing, oid: str, limit: int
 ) -> tuple[tuple[Change, ...], int]:
-    """Newest first, and how many more there are."""
+    """Newest first, and how many more there are, counted up to MORE_COUNTED."""
     given = {} if listing is Listing.OPEN else {"oid": oid}
     ids = connection.scalars(_LISTS[listing], given | {"limit": limit}).all()
-    size = connection.execute(_SIZES[listing], given).scalar_one()
+    if len(ids) < limit:
+        return rows.load(connection, ids), 0
+    size = connection.execute(_SIZES[listing], given | {"most": limit + MORE_COUNTED}).scalar_one()
     return rows.load(connection, ids), size - len(ids)
 
 

@@ -6,7 +6,8 @@ Knows which module does what. Must not know SQL. See `bot.ports.Store` for what 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -39,12 +40,13 @@ from bot.ports import (
 )
 from bot.store import absences, freezes, numbers, queries, quotas, rows, switches, undo, work
 from bot.store import tables as t
-from bot.store.audit import Chain
-from bot.store.commits import LosingError, Writer, check, find_received
+from bot.store.audit import MANY_STREAMS, ONE_STREAM, Chain
+from bot.store.commits import LosingError, Writer, check, find_received, makes_due
 from bot.store.engine import Database, open_database, prepare_file, read_url, transact
 from bot.store.keyring import KeyMissing, KeyRing
 from bot.store.lock import FileLock
 from bot.store.migrate import HEAD, SchemaAhead, migrate, stored_revision
+from bot.store.watching import Watch
 
 _TENANT = "tenant"
 
@@ -101,9 +103,10 @@ class SqlStore:
         self._keys = keys
         self._clock = clock
         self._lock = lock
-        self._chain = Chain(keys)
+        self._chain = Chain(keys, ONE_STREAM if database.is_sqlite else MANY_STREAMS)
         self._writer = Writer(keys, self._chain)
         self._tenant = ""
+        self._watching: Watch | None = None
 
     def admit(self, tenant_id: str, read_only: bool, connection: Connection) -> None:
         """Is this database ours? Binds what is not bound yet. Raises WrongTenant or KeyMissing."""
@@ -125,6 +128,8 @@ class SqlStore:
             numbers.use_key(connection, link(key, b"fingerprint"))
         for key_id in sorted(self._chain.key_ids(connection)):
             self._keys.derive_for(key_id, "audit")
+        if not read_only:
+            self._chain.reseal(connection)
 
     # --- changes ------------------------------------------------------------------------------------------
     async def commit(self, commit: Commit) -> Won | Lost:
@@ -134,9 +139,12 @@ class SqlStore:
         if created and self._tenant and created.tenant_id != self._tenant:
             raise ValueError(f"{created.id} is of another tenant than the database")
         try:
-            return await self._database.write(partial(self._carry_out, commit))
+            won = await self._database.write(partial(self._carry_out, commit))
         except LosingError as losing:
             return await self._database.read(losing.lost)
+        if self._watching is not None and makes_due(commit):
+            self._watching.tell()
+        return won
 
     def _carry_out(self, commit: Commit, connection: Connection) -> Won:
         if commit.create and not self._tenant:
@@ -217,6 +225,19 @@ class SqlStore:
     async def message_dead(self, key: str, why: str) -> None:
         at = self._clock.now()
         await self._database.write(lambda c: work.end_message(c, key, "dead", why, at))
+
+    async def watch(self, wake: Callable[[], None]) -> None:
+        """As the port says. One process alone (SQLite) has nobody to listen to. Once for a store."""
+        if self._database.is_sqlite or self._watching is not None:
+            return
+        loop = asyncio.get_running_loop()
+
+        def heard() -> None:
+            # A loop that is closed needs no waking.
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(wake)
+
+        self._watching = Watch(self._database.url, heard)
 
     async def next_due(self) -> datetime | None:
         return await self._database.read(work.next_due)
@@ -314,7 +335,10 @@ class SqlStore:
 
     async def close(self) -> None:
         """Lets running transactions end, then frees connections and the lock. Twice is harmless."""
-        await asyncio.shield(asyncio.get_running_loop().run_in_executor(None, self._database.close))
+        loop = asyncio.get_running_loop()
+        if self._watching is not None:
+            await asyncio.shield(loop.run_in_executor(None, self._watching.close))
+        await asyncio.shield(loop.run_in_executor(None, self._database.close))
         if self._lock:
             self._lock.release()
 

@@ -273,7 +273,7 @@ audit = sa.Table(
     _json("facts"),
     *map(_text, ("key_id", "prev", "mac")),
 )
-sa.Index("ix_audit_subject", audit.c.subject, audit.c.seq)
+sa.Index("ix_audit_subject", audit.c.subject, audit.c.at, audit.c.stream, audit.c.seq)
 
 audit_heads = sa.Table(
     "audit_heads",

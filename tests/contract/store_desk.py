@@ -167,3 +167,10 @@ async def moved(store: SqlStore, before: Change, state: State, **given: Any) -> 
     won = await store.commit(Commit(at=START + MINUTE, moves=(Move(before, after),)))
     assert isinstance(won, Won), won
     return won.changes[0]
+
+
+async def recorded(store: SqlStore) -> int:
+    """How many audit records there are, all of them good, without the one that opened further streams."""
+    report = await store.verify_audit()
+    assert report.bad == ()
+    return report.records - (report.streams > 1)

@@ -334,7 +334,13 @@ class Stage:
         def read() -> list[tuple[str, Json]]:
             engine = sa.create_engine(self.database_url, poolclass=sa.NullPool)
             with engine.connect() as connection:
-                rows = connection.execute(sa.select(t.audit).order_by(t.audit.c.seq)).mappings().all()
+                rows = (
+                    connection.execute(
+                        sa.select(t.audit).order_by(t.audit.c.at, t.audit.c.stream, t.audit.c.seq)
+                    )
+                    .mappings()
+                    .all()
+                )
             engine.dispose()
             return [(str(row["name"]), dict(row)) for row in rows]
 

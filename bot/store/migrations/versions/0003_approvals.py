@@ -28,6 +28,9 @@ def upgrade() -> None:
     op.create_index("ix_operations_sent", "operations", ["sent_at"], unique=False)
     op.create_index("ix_votes_oid", "votes", ["oid", "at"], unique=False)
     op.create_index("ix_operations_after", "operations", ["after_key"], unique=False)
+    # Across several streams a history is in order of time.
+    op.drop_index("ix_audit_subject", "audit")
+    op.create_index("ix_audit_subject", "audit", ["subject", "at", "stream", "seq"], unique=False)
 
 
 def _columns() -> None:
