@@ -241,7 +241,7 @@ class Jobs:
 
         The message ends last: should the fallback not be found now, it comes again with its lease.
         """
-        if message.kind is MessageKind.ASK:
+        if message.kind in (MessageKind.ASK, MessageKind.REMIND):
             await self._desk.deciding.unreachable(message.change_id, message.to_oid, why)
         elif message.kind is MessageKind.ALERT:
             self._desk.alerting.lost(message, why)

@@ -1,4 +1,4 @@
-"""Pages to read: help, hi, whoami, show, history, lists of requests, explain.
+"""Pages to read: help, hi, whoami, show, history, lists of requests, absence, explain.
 
 Knows: what each page is for. Must not know: how its rows were found. Rows of `show` and `whoami` are
 (key, text) with a slot's value or a key of `phrases.SHOW_KEYS`; rows of lists carry a change.
@@ -18,6 +18,7 @@ from bot.domain.reason import Reason
 from bot.domain.standing import Standing
 
 from . import phrases
+from .absence import absence_page
 from .concerns import concern_page
 from .foreign import plain
 from .lines import request_line, what_of
@@ -34,8 +35,8 @@ MOST_BUTTONS: Final = 6
 _GROUPS: Final = (
     (msg("Look"), (c.Show, c.Check, c.History, c.WhoHas, c.OpenRequests)),
     (msg("Change"), (c.SetPhone, c.RemovePhone, c.Swap, c.SmsSignIn, c.Submit, c.Repeat)),
-    (msg("Decide"), (c.Approvals, c.Approve, c.Reject)),
-    (msg("Follow"), (c.MyRequests, c.Status, c.Cancel)),
+    (msg("Decide"), (c.Approvals, c.Approve, c.Reject, c.Out)),
+    (msg("Follow"), (c.MyRequests, c.Status, c.Nudge, c.Cancel)),
     (msg("Stop"), (c.Freeze, c.Unfreeze, c.Pause, c.Resume)),
     (msg("Ask me"), (c.Whoami, c.Explain)),
 )
@@ -57,6 +58,7 @@ _SHORT: Final[dict[type[object], tuple[str, str]]] = {
     c.Reject: ("reject R-7K2Q9M-4F3A because not verified", msg("say no, and why")),
     c.MyRequests: ("my requests", msg("what you asked for")),
     c.Status: ("status R-7K2Q9M", msg("how a request stands")),
+    c.Nudge: ("nudge R-7K2Q9M", msg("remind those who have not decided")),
     c.Cancel: ("cancel R-7K2Q9M", msg("take back your own request")),
     c.Freeze: ("freeze me", msg("no request about your phones goes forward any more")),
     c.Unfreeze: ("unfreeze alice@contoso.com", msg("one of the two yeses that end a freeze")),
@@ -67,6 +69,8 @@ _SHORT: Final[dict[type[object], tuple[str, str]]] = {
 }
 # One kind of command with two verbs.
 _SHORT_BY_VERB: Final[dict[str, tuple[str, str]]] = {
+    "out until": ("out until friday", msg("you are away: others are asked in your place")),
+    "back": ("back", msg("you are here again")),
     "enable sms sign-in": ("enable sms sign-in for alice", msg("a text message replaces the password")),
     "disable sms sign-in": ("disable sms sign-in for alice", msg("the number is no sign-in name any more")),
 }
@@ -93,6 +97,8 @@ def page(outcome: Page, reader: Reader, _: Words) -> Drawn:
             return _who_has(outcome, reader, _)
         case PageKind.FREEZE | PageKind.SWITCHES | PageKind.AT_LIMIT | PageKind.HASTY:
             return _for_security(outcome, reader, _)
+        case PageKind.ABSENCE:
+            return absence_page(outcome, _)
         case PageKind.EXPLAIN:
             return _explain(outcome.reason, _)
     assert_never(outcome.kind)

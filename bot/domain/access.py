@@ -41,6 +41,8 @@ ALLOWED: Mapping[type[object], frozenset[Role] | None] = MappingProxyType(
         c.Check: frozenset({Role.OPERATOR}),
         c.OpenRequests: frozenset({Role.OPERATOR}),
         c.Repeat: frozenset({Role.OPERATOR}),
+        c.Nudge: EVERYONE,  # of their own requests
+        c.Out: EVERYONE,
         c.History: _LOOKERS,
         c.Freeze: EVERYONE,  # for others only security, which is finer and judged where it is handled
         c.Unfreeze: frozenset({Role.SECURITY}),

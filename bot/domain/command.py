@@ -234,6 +234,20 @@ class Resume:
 
 
 @dataclass(frozen=True, slots=True)
+class Nudge:
+    """The requester reminds those who have not decided."""
+
+    request: RequestId
+
+
+@dataclass(frozen=True, slots=True)
+class Out:
+    """The speaker is away. until: the day of the return as typed, read in their own time zone."""
+
+    until: str
+
+
+@dataclass(frozen=True, slots=True)
 class Refresh:
     """A read-only redraw of a card; never decides anything."""
 
@@ -290,6 +304,8 @@ Command = (
     | Unfreeze
     | Pause
     | Resume
+    | Nudge
+    | Out
     | Refresh
     | Tampered
     | Unknown

@@ -117,6 +117,16 @@ COMMANDS: tuple[CommandDoc, ...] = (
         "Rejects a request; the requester reads why.",
     ),
     CommandDoc(
+        c.Out,
+        "out until",
+        "out until DATE",
+        "out until friday",
+        "Says that you are away until that day, at most 90 days: others are asked in your place, also in "
+        "what waits for you now. Any form such as `friday`, `24 dec` or `2026-12-24` will do.",
+        ("out", "away until", "away"),
+    ),
+    CommandDoc(c.Out, "back", "back", "back", "Says that you are here again.", ("i am back", "i'm back")),
+    CommandDoc(
         c.MyRequests,
         "my requests",
         "my requests",
@@ -141,6 +151,14 @@ COMMANDS: tuple[CommandDoc, ...] = (
     ),
     CommandDoc(
         c.Cancel, "cancel", "cancel ID", "cancel R-7K2Q9M", "Cancels a request of yours that has not started."
+    ),
+    CommandDoc(
+        c.Nudge,
+        "nudge",
+        "nudge ID",
+        "nudge R-7K2Q9M",
+        "Reminds those who have not decided a request of yours; three times for each request.",
+        ("remind",),
     ),
     CommandDoc(
         c.Repeat,

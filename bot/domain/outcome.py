@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from bot.domain.absence import Absence
 from bot.domain.change import Change
 from bot.domain.command import CardRef, Check, Freeze, History, Order, Show, Unfreeze
 from bot.domain.freeze import Freeze as Mark
@@ -146,6 +147,7 @@ class PageKind(StrEnum):
     SWITCHES = "switches"
     AT_LIMIT = "at-limit"
     HASTY = "hasty"
+    ABSENCE = "absence"
 
 
 #: Rows left out are counted this far: nobody reads the difference, and counting all takes long.
@@ -158,6 +160,7 @@ class Page:
 
     standing: of `show`. verdicts, slot, number (masked): of `check`. freeze: the last one of the person.
     switches: as they stand.
+    absence: None = the reader is here again; more: how many requests go to others.
     """
 
     kind: PageKind
@@ -173,6 +176,7 @@ class Page:
     number: str = ""
     freeze: Mark | None = None
     switches: tuple[Switch, ...] = ()
+    absence: Absence | None = None
 
 
 @dataclass(frozen=True, slots=True)

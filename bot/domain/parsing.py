@@ -36,6 +36,7 @@ _CODE = re.compile(r"[a-z]{2,20}\.[a-z-]{2,40}", re.ASCII)
 _ABOUT = frozenset({"phone", "phones", "number", "numbers", "the", "all", "methods"})
 _BOTH_PHONES = _ABOUT | {"mobile", "mobiles", "alternate", "and", "with", "to"}
 _BEFORE_ID = frozenset({"request", "id", "of"})
+_BEFORE_DAY = frozenset({"of", "office", "until", "till", "to", "on"})
 # How an approver knows, as it may be typed behind the ID; the first of each is the documented one.
 _HOW: Mapping[str, How] = MappingProxyType(
     {
@@ -157,6 +158,8 @@ def _request(verb: str, words: Sequence[Word], line: Line) -> Command:
         return c.Submit(None, request)
     if verb == "cancel":
         return c.Cancel(request)
+    if verb == "nudge":
+        return c.Nudge(request)
     return c.Status(request) if verb == "status" else c.Repeat(request)
 
 
@@ -195,6 +198,13 @@ def _id_problem(words: Sequence[Word]) -> str:
     if words:
         return "That is not an ID: it looks like R-7K2Q9M-4F3A, with nothing behind it."
     return "The ID of the request is missing; `approvals` and `my requests` list them."
+
+
+def _out(verb: str, words: Sequence[Word], line: Line) -> Command:
+    until = " ".join(word.key for word in polite(_drop(words, _BEFORE_DAY)))
+    if verb == "back":
+        return c.Out("today") if not until else _malformed(verb, "Nothing follows it.")
+    return c.Out(until[:40]) if until else _malformed(verb, "The day of your return is missing.")
 
 
 def _explain(verb: str, words: Sequence[Word], line: Line) -> Command:
@@ -291,6 +301,7 @@ _READERS: Mapping[str, Callable[[str, Sequence[Word], Line], Command]] = Mapping
         "cancel": _request,
         "submit": _request,
         "repeat": _request,
+        "nudge": _request,
         "approve": _approve,
         "reject": _reject,
         "who has": _who_has,
@@ -299,5 +310,7 @@ _READERS: Mapping[str, Callable[[str, Sequence[Word], Line], Command]] = Mapping
         "pause": _pause,
         "resume": _resume,
         "explain": _explain,
+        "out until": _out,
+        "back": _out,
     }
 )

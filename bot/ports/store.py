@@ -391,8 +391,8 @@ class Store(LaneBook, Protocol):
         """Those of these people who are out now, by object id."""
         ...
 
-    async def keep_absence(self, absence: Absence) -> None:
-        """Replaces what was said before; one that is over ends it."""
+    async def keep_absence(self, at: datetime, absence: Absence, events: Sequence[AuditEvent]) -> None:
+        """Replaces what was said before, with its audit events; one that is over ends it."""
         ...
 
     async def history(self, subject_oid: str, limit: int) -> tuple[tuple[AuditRecord, ...], int]:

@@ -18,10 +18,12 @@ from bot.store import tables as t
 
 _c = t.changes.c
 _oid: sa.BindParameter[str] = sa.bindparam("oid")
+# Who is out may decide all the same.
+_MAY_DECIDE = (Asking.ASKED.value, Asking.OUT.value)
 _ASKED = (
     sa.select(t.asked.c.oid)
     .where(t.asked.c.change_id == _c.id, t.asked.c.step == _c.open_step)
-    .where(t.asked.c.oid == _oid, t.asked.c.state == Asking.ASKED.value)
+    .where(t.asked.c.oid == _oid, t.asked.c.state.in_(_MAY_DECIDE))
     .exists()
 )
 _VOTED = sa.select(t.votes.c.oid).where(t.votes.c.change_id == _c.id, t.votes.c.oid == _oid).exists()

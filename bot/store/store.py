@@ -288,8 +288,12 @@ class SqlStore:
             return {}
         return await self._database.read(lambda c: absences.of(c, oids, now))
 
-    async def keep_absence(self, absence: Absence) -> None:
-        await self._database.write(lambda c: absences.keep(c, absence))
+    async def keep_absence(self, at: datetime, absence: Absence, events: Sequence[AuditEvent]) -> None:
+        def keep(connection: Connection) -> None:
+            absences.keep(connection, absence)
+            self._chain.append(connection, at, events)
+
+        await self._database.write(keep)
 
     # --- audit --------------------------------------------------------------------------------------------
     async def history(self, subject_oid: str, limit: int) -> tuple[tuple[AuditRecord, ...], int]:

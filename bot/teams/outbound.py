@@ -44,6 +44,7 @@ _WORDS = {
 }
 _GONE = frozenset({"ActivityNotFoundInConversation", "ConversationNotFound", "BotNotInConversationRoster"})
 _REDRAWN_AT_MOST = 5
+_ASKING = (MessageKind.ASK, MessageKind.REMIND)
 
 
 def draw(outcome: Outcome, reader: Reader) -> cards.Drawn:
@@ -125,7 +126,7 @@ class TeamsMessenger:
                 return Delivered(Delivery.DONE)
             if message.kind is MessageKind.REDRAW:
                 return await self._redraw(change)
-            if message.kind is MessageKind.ASK and change.state is not State.PENDING:
+            if message.kind in _ASKING and not _waits_for(change, message.to_oid):
                 # It may have been sent before the process died: then that card still asks.
                 return await self._redraw(change)
             return await self._post(await self._present(change, message.to_oid), message.to_oid)
@@ -259,6 +260,11 @@ class TeamsMessenger:
         )
         await self._store.remember_conversation(conversation)
         return conversation
+
+
+def _waits_for(change: Change, oid: str) -> bool:
+    """True while the person is asked and has not decided."""
+    return change.state is State.PENDING and any(each.person.oid == oid for each in change.awaited)
 
 
 def _why(error: SendError) -> str:

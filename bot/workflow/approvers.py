@@ -77,6 +77,9 @@ class Approvers:
         """All steps of a rule. The fallback is added where a primary token yields nobody who can be asked."""
         case = await self._case(requester, target, excluded)
         made = [await self._step(n, step, case) for n, step in enumerate(steps, start=1)]
+        while (lacking := _lacking(made)) is not None and not made[lacking][0].fallback_on:
+            # One person counts once, so that a step may need its fallback because of the others.
+            made[lacking] = await self._step(lacking + 1, steps[lacking], case, helped=True)
         keys = {oid: key for _, found in made for oid, key in found.keys}
         resolved = tuple(step for step, _ in made)
         unread = tuple(dict.fromkeys(text for _, found in made for text in found.unread))
@@ -84,7 +87,7 @@ class Approvers:
             [*case.circle.unknown, *_without_key(resolved, keys)] if self._parts.policy.person_key else []
         )
         notes = tuple(f"{text[:1].upper()}{text[1:]}." for text in unread) + _not_comparable(unknown)
-        return Resolved(resolved, notes, _short(resolved, keys))
+        return Resolved(resolved, notes, None if lacking is None else _missing_in(resolved[lacking]))
 
     async def opened(self, change: Change, step: ResolvedStep) -> ResolvedStep:
         """A step right before its people are asked, found afresh: whoever approved before counts no more."""
@@ -108,6 +111,15 @@ class Approvers:
         extra = _all(found)
         missing = tuple(dict.fromkeys((*step.missing, *extra.missing)))
         return replace(step, fallback_on=True, asked=_distinct([*step.asked, *extra.asked]), missing=missing)
+
+    async def stood_in(self, change: Change, step: ResolvedStep) -> ResolvedStep:
+        """The step with those who stand in for whoever of it is out."""
+        case = await self._case_of(change)
+        if case is None:
+            return step
+        found = await self._stand_ins(step.asked, case)
+        missing = tuple(dict.fromkeys((*step.missing, *found.missing)))
+        return replace(step, asked=_distinct([*step.asked, *found.asked]), missing=missing)
 
     async def standing(self, voter: Person, change: Change, tokens: Sequence[str]) -> str | Refusal | None:
         """The token that makes this person an approver of the change now; why they do not count; or None."""
@@ -176,10 +188,13 @@ class Approvers:
         circle = await circle_of(directory, requester, target.oid, excluded, voters, person_key=key)
         return _Case(circle, target, await self._operators())
 
-    async def _step(self, number: int, step: Step, case: _Case) -> tuple[ResolvedStep, _Found]:
+    async def _step(
+        self, number: int, step: Step, case: _Case, *, helped: bool = False
+    ) -> tuple[ResolvedStep, _Found]:
+        """helped: with the fallback, whether a primary is missing or not."""
         primary = [await self._people(token, case, fallback=False) for token in step.approvers]
         first = _all(primary)
-        empty = any(not found.able for found in primary)
+        empty = helped or any(not found.able for found in primary) or first.able < (step.need or 1)
         extra = [await self._people(token, case, fallback=True) for token in step.fallback] if empty else []
         every = _all([*primary, *extra])
         resolved = ResolvedStep(
@@ -384,9 +399,13 @@ def _not_comparable(names: Sequence[str]) -> tuple[str, ...]:
     return (f"No employee id in the directory for {who}: two accounts of one person would not be noticed.",)
 
 
-def _short(steps: Sequence[ResolvedStep], keys: dict[str, str]) -> str | None:
+def _lacking(made: Sequence[tuple[ResolvedStep, _Found]]) -> int | None:
+    """The first step for which nobody is left when each person counts once."""
+    keys = {oid: key for _, found in made for oid, key in found.keys}
+    steps = [step for step, _ in made]
     sets = [{keys.get(each.person.oid, each.person.oid) for each in _able(step)} for step in steps]
-    lacking = first_short([step.need for step in steps], sets)
-    if lacking is None:
-        return None
-    return "; ".join(steps[lacking].missing) or "the policy names nobody else, and one person counts once"
+    return first_short([step.need for step in steps], sets)
+
+
+def _missing_in(step: ResolvedStep) -> str:
+    return "; ".join(step.missing) or "the policy names nobody else, and one person counts once"

@@ -19,11 +19,13 @@ from bot.ports import Listing
 from bot.workflow.alerting import Alerting
 from bot.workflow.applying import Applying
 from bot.workflow.approvers import Approvers
+from bot.workflow.away import Away
 from bot.workflow.checking import Checking
 from bot.workflow.deciding import Ballot, Deciding
 from bot.workflow.freezing import Freezing
 from bot.workflow.identity import Identity
 from bot.workflow.judging import Judge
+from bot.workflow.nudging import Nudging
 from bot.workflow.parts import Envelope, Parts, denied
 from bot.workflow.reading import Reading
 from bot.workflow.rechecking import Rechecks
@@ -58,6 +60,8 @@ class Desk:
         rechecks = Rechecks(parts, self._identity, approvers, judge)
         self.switches = Switches(parts, self._identity)
         self.applying = Applying(parts, rechecks, self.freezing, self.switches, waiting)
+        self._away = Away(parts)
+        self._nudging = Nudging(parts)
         self._audited: dict[tuple[str, str], datetime] = {}
 
     async def handle(self, command: c.Command, envelope: Envelope) -> Outcome:
@@ -100,13 +104,13 @@ class Desk:
                 return await self._reading.history(command, actor)
             case c.Freeze() | c.Unfreeze() | c.Pause() | c.Resume():
                 return await self._stop(command, actor, envelope)
-            case c.MyRequests():
-                return await self._reading.listing(PageKind.MY_REQUESTS, Listing.MINE, actor)
-            case c.Approvals():
-                return await self._reading.listing(PageKind.APPROVALS, Listing.TO_DECIDE, actor)
-            case c.OpenRequests():
-                return await self._reading.listing(PageKind.OPEN, Listing.OPEN, actor)
-            case c.Status() | c.Repeat() | c.Cancel() | c.Approve() | c.Reject() | c.Submit() | c.Refresh():
+            case c.Out():
+                return await self._away.answer(command, actor, envelope)
+            case c.MyRequests() | c.Approvals() | c.OpenRequests():
+                return await self._reading.listing(*_LISTS[type(command)], actor)
+            case c.Status() | c.Repeat() | c.Nudge() | c.Cancel() | c.Submit() | c.Refresh():
+                return await self._about_a_request(command, actor, envelope)
+            case c.Approve() | c.Reject():
                 return await self._about_a_request(command, actor, envelope)
             case _:
                 return self._words(command, actor)
@@ -147,11 +151,11 @@ class Desk:
 
     async def _about_a_request(
         self,
-        command: c.Status | c.Repeat | c.Cancel | c.Approve | c.Reject | c.Submit | c.Refresh,
+        command: c.Status | c.Repeat | c.Nudge | c.Cancel | c.Approve | c.Reject | c.Submit | c.Refresh,
         actor: Actor,
         envelope: Envelope,
     ) -> Outcome:
-        card = None if isinstance(command, c.Status | c.Repeat) else command.card
+        card = None if isinstance(command, c.Status | c.Repeat | c.Nudge) else command.card
         request = c.RequestId("") if isinstance(command, c.Refresh) else command.request or c.RequestId("")
         change = await self._parts.store.change(card.change_id if card else request.key)
         wrong = change is not None and card is None and request.tail not in ("", change.tail)
@@ -171,6 +175,8 @@ class Desk:
                 return await self._requests.cancel(change, actor, envelope)
             case c.Repeat():
                 return await self._repeat(change, actor, envelope)
+            case c.Nudge():
+                return await self._nudging.nudge(change, actor, envelope)
             case c.Approve() | c.Reject():
                 return await self._decide(command, change, actor, envelope)
 
@@ -238,6 +244,13 @@ class Desk:
 
 
 _ALSO_AUDITED = frozenset({reasons.CARD_TAMPERED.code, reasons.CARD_STALE.code, reasons.REQUEST_UNKNOWN.code})
+
+
+_LISTS = {
+    c.MyRequests: (PageKind.MY_REQUESTS, Listing.MINE),
+    c.Approvals: (PageKind.APPROVALS, Listing.TO_DECIDE),
+    c.OpenRequests: (PageKind.OPEN, Listing.OPEN),
+}
 
 
 def _decides(command: c.Command) -> bool:

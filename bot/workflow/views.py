@@ -58,7 +58,8 @@ def view_of(parts: Parts, change: Change, oid: str, *, may_vote: bool | None = N
     """The change for one reader. may_vote: set when the caller has just checked it."""
     audience = audience_of(change, oid)
     voted = any(vote.person.oid == oid for vote in change.votes)
-    able = audience is Audience.APPROVER if may_vote is None else may_vote
+    asked = {each.person.oid for each in change.step.asked} if change.step else set()
+    able = audience is Audience.APPROVER and oid in asked if may_vote is None else may_vote
     return View(
         change=change,
         audience=Audience.APPROVER if may_vote else audience,

@@ -7,9 +7,11 @@ change (a vote, a rejection that routes on, the worker) asks here what it become
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from bot.domain.absence import Absence
 from bot.domain.audit import AuditEvent
 from bot.domain.change import Asking, Change, ResolvedStep, State
 from bot.ports import Commit, DirectoryUnavailable, Lost, Message, Move
@@ -77,9 +79,10 @@ class Waiting:
         said = {Asking.UNREACHABLE: f"cannot be reached: {why}", Asking.OUT: f"is out {why}"}.get(state, why)
         marked = tuple(replace(each, state=state, why=why) if each is lost else each for each in step.asked)
         missing = (*step.missing, f"{lost.person.name} ({lost.via}) {said}")
-        helped = await self._approvers.helped(
-            change, replace(step, asked=marked, missing=missing), at_once=True
-        )
+        without = replace(step, asked=marked, missing=missing)
+        if state is Asking.OUT:
+            without = await self._approvers.stood_in(change, without)
+        helped = await self._approvers.helped(change, without, at_once=state is not Asking.OUT)
         return self._added(change, step, helped, f"{state.value}-{oid}")
 
     def _agreed(self, change: Change) -> Change:
@@ -157,6 +160,9 @@ class Waiting:
         step = change.step
         if step is None:
             return Next(self._agreed(change), events=(event(change, "agreed", WORKER, rule=change.rule),))
+        away = await self._parts.store.absences([each.person.oid for each in change.awaited], now)
+        if away:
+            return await self._routed(change, away)
         escalate, reminder = self._escalate_at(change), self._remind_at(change)
         if escalate is not None and escalate <= now:
             helped = await self._approvers.helped(change, step, at_once=True)
@@ -167,6 +173,15 @@ class Waiting:
             reminded = self._timed(replace(change, reminded_at=now))
             return Next(reminded, tuple(remind(change, person.oid) for person in people), (told,))
         return Next(self._timed(change))
+
+    async def _routed(self, change: Change, away: Mapping[str, Absence]) -> Next:
+        """Whoever went away is not waited for; others are asked."""
+        found = Next(change)
+        for oid, absence in away.items():
+            further = await self.without(found.change, oid, Asking.OUT, absence.words)
+            if further is not None:
+                found = Next(further.change, found.messages + further.messages, found.events + further.events)
+        return found
 
     async def _keep(self, before: Change, found: Next, *, quiet: bool) -> None:
         """One commit; losing it means that somebody else was first, and nothing is done."""
