@@ -21,6 +21,7 @@ from bot.workflow.parts import Parts
 from bot.workflow.progress import Progress, result_facts
 from bot.workflow.rechecking import Rechecks
 from bot.workflow.reconciling import FIRST_READ, next_read
+from bot.workflow.rejudging import Moved
 from bot.workflow.requests import ended
 from bot.workflow.switching import Switches
 from bot.workflow.waiting import Waiting
@@ -112,6 +113,7 @@ class Applying:
         if closed is not None:
             await self._progress.paused(change, now + PAUSED, closed)
             return False
+        why: Refusal | Moved | None
         try:
             if operation is not None and operation.kind.conditional:
                 why = await self._rechecks.against_guard(change)
@@ -119,6 +121,9 @@ class Applying:
                 why = await self._rechecks.against(change, numbers) or await self._stopped_by_freeze(change)
         except DirectoryUnavailable as error:
             await self._progress.later(change, now + (error.retry_after or RETRY))
+            return False
+        if isinstance(why, Moved):
+            await self._progress.keep(change, why.change, why.events, why.messages)
             return False
         return True if why is None else why
 

@@ -29,6 +29,7 @@ from bot.workflow.nudging import Nudging
 from bot.workflow.parts import Envelope, Parts, denied
 from bot.workflow.reading import Reading
 from bot.workflow.rechecking import Rechecks
+from bot.workflow.rejudging import Rejudging
 from bot.workflow.requests import Requests
 from bot.workflow.switching import Switches
 from bot.workflow.views import outcome_of
@@ -57,7 +58,7 @@ class Desk:
         self._reading = Reading(parts)
         self._asking = Asking(parts)
         self.deciding = Deciding(parts, approvers, self.freezing, waiting)
-        rechecks = Rechecks(parts, self._identity, approvers, judge)
+        rechecks = Rechecks(parts, self._identity, judge, Rejudging(parts, approvers, waiting))
         self.switches = Switches(parts, self._identity)
         self.applying = Applying(parts, rechecks, self.freezing, self.switches, waiting)
         self._away = Away(parts)

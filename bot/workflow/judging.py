@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bot.domain import reasons
-from bot.domain.change import ResolvedStep
+from bot.domain.change import Change, ResolvedStep
 from bot.domain.methods import Inclusion, SignIn
 from bot.domain.people import Person, TargetKind
 from bot.domain.policy import Action, Risk, Rule
@@ -157,6 +157,22 @@ def rule_against(
     because = sorted(rule.risks & risks)
     signals = f", because of: {', '.join(because)}" if because else ""
     return RULE_REFUSES.refuse(rule=rule.name, action=action.value, kind=kind.value, signals=signals)
+
+
+def under(change: Change, rule: Rule, kind: TargetKind, steps: tuple[ResolvedStep, ...]) -> Change:
+    """The change with what a rule asks for."""
+    return replace(
+        change,
+        target_kind=kind,
+        rule=rule.name,
+        expire_minutes=rule.expire_minutes,
+        execute_minutes=rule.execute_minutes,
+        cooling_minutes=rule.cooling_minutes,
+        remind_minutes=rule.remind_minutes,
+        escalate_minutes=rule.escalate_minutes,
+        break_glass=rule.break_glass,
+        steps=steps,
+    )
 
 
 def kind_of(target: Person, facts: Facts) -> TargetKind:

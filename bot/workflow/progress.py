@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
 
+from bot.domain.audit import AuditEvent
 from bot.domain.change import Change, Operation
 from bot.domain.people import PersonRef
 from bot.domain.reason import Refusal
@@ -100,6 +101,26 @@ class Progress:
         key = f"{change.id}:redraw:{switch.name}:{switch.at:%Y%m%dT%H%M%S.%f}"
         told = Message(key, MessageKind.REDRAW, change.id)
         await self._commit(Commit(at=self._parts.now(), moves=(Move(change, after),), messages=(told,)))
+
+    async def keep(
+        self,
+        before: Change,
+        after: Change,
+        events: tuple[AuditEvent, ...],
+        messages: tuple[Message, ...],
+    ) -> None:
+        """One guarded move as others have judged it; the lease is given back."""
+        free = replace(after, lease_owner="", lease_until=None)
+        done = await self._parts.store.commit(
+            Commit(
+                at=self._parts.now(),
+                moves=(Move(before, free),),
+                events=events,
+                messages=(*messages, redraw(before)),
+            )
+        )
+        if not isinstance(done, Lost) and before.state is not after.state:
+            self._parts.metrics.count("changes", after.state.value)
 
     async def later(self, change: Change, due_at: datetime, operation: Operation | None = None) -> None:
         """Look again then; nothing else is said."""

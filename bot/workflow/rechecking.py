@@ -1,38 +1,38 @@
 """Everything that is checked again right before a write: rights, protection, content, the value before.
 
-Knows the policy and the directory's facts. Must not write anywhere: it answers "go", "no because", "later".
+Knows the policy and the directory's facts. Must not write anywhere: it answers "go", "no because"
+or "first this".
 """
 
 from __future__ import annotations
 
 from bot.domain import reasons
-from bot.domain.change import Change, OpKind, OpState, Verdict, content_hash
-from bot.domain.people import Person, Phones, Role, TargetKind
+from bot.domain.change import Change, OpKind, OpState, content_hash
+from bot.domain.people import Person, Phones, Role
 from bot.domain.phone import PhoneNumber, Slot
 from bot.domain.reason import Refusal
-from bot.domain.signals import risks_of
 from bot.ports import DirectoryUnavailable
-from bot.workflow.approvers import Approvers
 from bot.workflow.effects import Effects, Reading
 from bot.workflow.holders import shared_number
 from bot.workflow.identity import Identity
 from bot.workflow.judging import Judge, kind_of
 from bot.workflow.parts import Parts
 from bot.workflow.planning import Facts
+from bot.workflow.rejudging import Moved, Rejudging
 
 
 class Rechecks:
     """Fresh answers only. Every method raises DirectoryUnavailable when the directory is silent."""
 
-    def __init__(self, parts: Parts, identity: Identity, approvers: Approvers, judge: Judge) -> None:
+    def __init__(self, parts: Parts, identity: Identity, judge: Judge, rejudging: Rejudging) -> None:
         self._parts = parts
         self._identity = identity
-        self._approvers = approvers
         self._judge = judge
+        self._rejudging = rejudging
         self._effects = Effects(parts)
 
-    async def against(self, change: Change, numbers: dict[int, PhoneNumber]) -> Refusal | None:
-        """Why the change must not be written now, or None."""
+    async def against(self, change: Change, numbers: dict[int, PhoneNumber]) -> Refusal | Moved | None:
+        """Why the change must not be written now, what it becomes first, or None: it may be written."""
         if content_hash(change) != change.content_hash or not self._are_approved(change, numbers):
             return reasons.HASH_MISMATCH.refuse(id=change.printed_id)
         target = await self._parts.directory.person(change.target.oid)
@@ -44,11 +44,15 @@ class Rechecks:
         roles = await self._identity.roles_of(change.requester.oid)
         if Role.OPERATOR not in roles:
             return reasons.RIGHTS_LOST.refuse(name=change.requester.name)
-        void = await self._void_vote(change)
-        if void is not None:
-            return void
-        shared = await shared_number(self._parts, numbers.get(1), change.slot, change.target.oid)
-        return shared or await self._facts_against(change, target, roles)
+        facts = await self._facts(target)
+        refused = (
+            _protected(target, facts)
+            or await shared_number(self._parts, numbers.get(1), change.slot, change.target.oid)
+            or _order_broken(change, facts.phones)
+            or await self._value_moved(change)
+        )
+        # Last, because a vote that is void sends it back to people: nothing else may stand against it then.
+        return refused or await self._rejudging.judge(change, target, kind_of(target, facts), roles)
 
     async def against_guard(self, change: Change) -> Refusal | None:
         """Why not even a guard may be written. It only keeps what was there, so votes do not count."""
@@ -70,35 +74,6 @@ class Rechecks:
             for op in change.operations
             if op.kind is OpKind.SET
         )
-
-    async def _void_vote(self, change: Change) -> Refusal | None:
-        for vote in change.votes:
-            if vote.verdict is not Verdict.APPROVE:
-                continue
-            voter = await self._parts.directory.person(vote.person.oid)
-            stands = voter and await self._approvers.token_for(voter, change, (vote.via,))
-            if not stands or vote.content_hash != change.content_hash:
-                return reasons.VOTE_VOID.refuse(name=vote.person.name, id=change.printed_id)
-        return None
-
-    async def _facts_against(self, change: Change, target: Person, roles: frozenset[Role]) -> Refusal | None:
-        facts = await self._facts(target)
-        protected = _protected(target, facts)
-        if protected is not None:
-            return protected
-        if self._rule_changed(change, kind_of(target, facts), roles):
-            return reasons.RULE_CHANGED.refuse()
-        return _order_broken(change, facts.phones) or await self._value_moved(change)
-
-    def _rule_changed(self, change: Change, kind: TargetKind, roles: frozenset[Role]) -> bool:
-        risks = risks_of(change.risks)
-        policy = self._parts.policy
-        rule = policy.rule_for(change.action, kind, slots=change.slots, requester=roles, risks=risks)
-        if rule is None or rule.refuse:
-            return True
-        asked = {str(token) for step in rule.steps for token in (*step.approvers, *step.fallback)}
-        approvals = [v for v in change.votes if v.verdict is Verdict.APPROVE and v.via in asked]
-        return len(approvals) < sum(step.need or 1 for step in rule.steps)
 
     async def _value_moved(self, change: Change) -> Refusal | None:
         """Everything still to be written must be about the value that was shown."""

@@ -21,7 +21,7 @@ from bot.domain.usability import Verdict
 from bot.ports import Commit, DirectoryUnavailable, Lost, LostBecause, Message, Move
 from bot.workflow.checking import Checking
 from bot.workflow.freezing import Freezing, frozen
-from bot.workflow.judging import Cleared, Judge, Judgement
+from bot.workflow.judging import Cleared, Judge, Judgement, under
 from bot.workflow.limits import Quotas, is_outside
 from bot.workflow.lookup import Several, look_up
 from bot.workflow.messages import notice, redraw
@@ -334,20 +334,8 @@ def ended(
 
 def _under(change: Change, cleared: Cleared) -> Change:
     """The change with what the rule asks for and what was found about it."""
-    rule = cleared.rule
-    return replace(
-        change,
-        rule=rule.name,
-        expire_minutes=rule.expire_minutes,
-        execute_minutes=rule.execute_minutes,
-        cooling_minutes=rule.cooling_minutes,
-        remind_minutes=rule.remind_minutes,
-        escalate_minutes=rule.escalate_minutes,
-        break_glass=rule.break_glass,
-        steps=cleared.steps,
-        notes=cleared.notes,
-        risks=cleared.signals,
-    )
+    ruled = under(change, cleared.rule, cleared.kind, cleared.steps)
+    return replace(ruled, notes=cleared.notes, risks=cleared.signals)
 
 
 def _open_request(holder: Change) -> Refusal:

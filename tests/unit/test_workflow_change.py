@@ -193,16 +193,6 @@ async def test_an_operator_removed_in_between_blocks(h: House) -> None:
     assert h.directory.effects == []
 
 
-async def test_an_approver_who_lost_standing_blocks(h: House) -> None:
-    """A vote counts only if its voter may still approve at the write."""
-    sent = await pending(h)
-    await approve(h, sent)
-    h.directory.managers[ALICE] = NED
-    await h.jobs.drain()
-    assert await state(h, sent) is State.BLOCKED
-    assert h.directory.effects == []
-
-
 async def test_a_value_changed_elsewhere_blocks(h: House) -> None:
     """An approval counts for before -> after as shown, not for another before."""
     sent = await pending(h)
