@@ -23,6 +23,19 @@ _CONCERNS: Final[dict[PageKind, tuple[str, str, str]]] = {
             "account in Entra, and `freeze` the people whose phones were to change."
         ),
     ),
+    PageKind.FLOODED: (
+        msg("Too many requests wait for {name}"),
+        msg("As many requests wait for {name} as may; the next one was held back and nobody was asked."),
+        msg(
+            "Look who sent them: a flood hides the one request that should not be approved. If they are not "
+            "genuine, `freeze` the people whose phones were to change."
+        ),
+    ),
+    PageKind.MANY_OPEN: (
+        msg("{name} has as many open requests as one person may"),
+        msg("The next request of {name} was held back."),
+        msg("Ask {name}, by a way you already know, whether they made these requests."),
+    ),
     PageKind.HASTY: (
         msg("{name} approves faster than one can read"),
         msg(

@@ -95,7 +95,14 @@ def page(outcome: Page, reader: Reader, _: Words) -> Drawn:
             return _requests(outcome, _)
         case PageKind.WHO_HAS:
             return _who_has(outcome, reader, _)
-        case PageKind.FREEZE | PageKind.SWITCHES | PageKind.AT_LIMIT | PageKind.HASTY:
+        case (
+            PageKind.FREEZE
+            | PageKind.SWITCHES
+            | PageKind.AT_LIMIT
+            | PageKind.HASTY
+            | PageKind.FLOODED
+            | PageKind.MANY_OPEN
+        ):
             return _for_security(outcome, reader, _)
         case PageKind.ABSENCE:
             return absence_page(outcome, _)

@@ -147,6 +147,8 @@ class PageKind(StrEnum):
     SWITCHES = "switches"
     AT_LIMIT = "at-limit"
     HASTY = "hasty"
+    FLOODED = "flooded"
+    MANY_OPEN = "many-open"
     ABSENCE = "absence"
 
 

@@ -100,11 +100,14 @@ class Switching:
 class Counted(StrEnum):
     """What a quota counts. requester: submitted by a person, without rows of a batch. target: submitted for a
     person, without what was outside the limits. number: people who would get a number by open requests.
+    open: of a requester, not at their end. waiting: for a person's decision.
     """
 
     REQUESTER = "requester"
     TARGET = "target"
     NUMBER = "number"
+    OPEN = "open"
+    WAITING = "waiting"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +115,7 @@ class Quota:
     """So many are there already at most, or the commit loses. Counted within the commit, one commit after the
     other for one key, so that two cannot both be the last.
 
-    key: object id, or keyed hash of a number. window: submitted within it; of `number` without meaning.
+    key: object id, or keyed hash of a number. window: submitted within it, of requester and target.
     besides: somebody who does not count (`number` only).
     """
 
@@ -276,6 +279,10 @@ class Store(LaneBook, Protocol):
 
     async def list_changes(self, listing: Listing, oid: str, limit: int) -> tuple[tuple[Change, ...], int]:
         """Newest first, and how many more there are, counted up to outcome.MORE_COUNTED."""
+        ...
+
+    async def count_waiting(self, oid: str) -> int:
+        """How many requests wait for this person's decision now."""
         ...
 
     async def open_for(self, target_oid: str) -> tuple[Change, ...]:

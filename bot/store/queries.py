@@ -77,6 +77,25 @@ _CLOCKS = {
 }
 
 
+def waiting_for(oid: sa.BindParameter[str]) -> sa.Select[tuple[datetime]]:
+    """When each request was submitted that waits for this person's decision, by the index on who is asked."""
+    a = t.asked.c
+    voted = sa.select(t.votes.c.oid).where(t.votes.c.change_id == _c.id, t.votes.c.oid == a.oid).exists()
+    return (
+        sa.select(_c.submitted_at)
+        .select_from(t.asked.join(t.changes, sa.and_(a.change_id == _c.id, a.step == _c.open_step)))
+        .where(a.oid == oid, a.state == Asking.ASKED.value, _c.state == State.PENDING.value, ~voted)
+    )
+
+
+_WAITING = sa.select(sa.func.count()).select_from(waiting_for(_oid).subquery())
+
+
+def count_waiting(connection: Connection, oid: str) -> int:
+    """How many requests wait for this person's decision; without what others have while they are out."""
+    return int(connection.execute(_WAITING, {"oid": oid}).scalar_one())
+
+
 def list_changes(
     connection: Connection, listing: Listing, oid: str, limit: int
 ) -> tuple[tuple[Change, ...], int]:

@@ -15,6 +15,7 @@ from sqlalchemy.engine import Connection
 
 from bot.domain.change import LOCKING, OpKind
 from bot.ports import Counted, Full, Quota
+from bot.store import queries
 from bot.store import tables as t
 
 _b = sa.bindparam
@@ -29,7 +30,12 @@ _COUNTING = {
     .where(t.operations.c.after_key == _b("key"), t.operations.c.kind == OpKind.SET.value)
     .where(_c.state.in_([state.value for state in LOCKING]), _c.target_oid != _b("besides"))
     .group_by(_c.target_oid),
+    Counted.OPEN: sa.select(_c.submitted_at)
+    .where(_c.requester_oid == _b("key"), _c.batch_id == "")
+    .where(_c.state.in_([state.value for state in LOCKING])),
+    Counted.WAITING: queries.waiting_for(_b("key")),
 }
+_BY_TIME = (Counted.REQUESTER, Counted.TARGET)
 _LOCK = sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(_b("name"), 0)))
 
 
@@ -47,8 +53,8 @@ def without_room(
             given["besides"] = quota.besides
         found = connection.scalars(
             _COUNTING[quota.counted].limit(_b("most")),
-            given if quota.counted is Counted.NUMBER else {**given, "since": at - quota.window},
+            {**given, "since": at - quota.window} if quota.counted in _BY_TIME else given,
         ).all()
         if len(found) >= quota.most:
-            by_time = quota.counted is not Counted.NUMBER and quota.most > 0
+            by_time = quota.counted in _BY_TIME and quota.most > 0
             yield Full(quota, found[-1] + quota.window if by_time else None)

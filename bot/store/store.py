@@ -159,6 +159,9 @@ class SqlStore:
     async def list_changes(self, listing: Listing, oid: str, limit: int) -> tuple[tuple[Change, ...], int]:
         return await self._database.read(lambda c: queries.list_changes(c, listing, oid, limit))
 
+    async def count_waiting(self, oid: str) -> int:
+        return await self._database.read(lambda c: queries.count_waiting(c, oid))
+
     async def open_for(self, target_oid: str) -> tuple[Change, ...]:
         return await self._database.read(lambda c: queries.open_for(c, target_oid))
 

@@ -21,6 +21,14 @@ ALERTED_AT_MOST = 50
 SHOWN_AT_MOST = 5
 _ROLE = "role:"
 FREEZE, SWITCH, CHANGE, LIMIT, HASTE = "freeze", "switch", "change", "limit", "haste"
+FLOOD, MANY = "flood", "many"
+
+_CONCERNS = {
+    LIMIT: (PageKind.AT_LIMIT, Listing.MINE),
+    HASTE: (PageKind.HASTY, Listing.DECIDED),
+    FLOOD: (PageKind.FLOODED, Listing.TO_DECIDE),
+    MANY: (PageKind.MANY_OPEN, Listing.MINE),
+}
 
 log = logging.getLogger(__name__)
 
@@ -28,8 +36,8 @@ log = logging.getLogger(__name__)
 def alert(key: str, topic: str, to: str | Role, *, change_id: str = "", subject: str = "") -> Message:
     """An alert to one person or to everybody who has a role when it is delivered.
 
-    topic: FREEZE (of subject), SWITCH, CHANGE, LIMIT (reached by subject) or HASTE (of subject). key: unique
-    without the addressee.
+    topic: FREEZE (of subject), SWITCH, CHANGE, LIMIT (reached by subject), HASTE (of subject), FLOOD (too
+    much waits for subject) or MANY (too much of subject is open). key: unique without the addressee.
     """
     to_oid = f"{_ROLE}{to.value}" if isinstance(to, Role) else to
     return Message(f"{key}:{to_oid}", MessageKind.ALERT, change_id, to_oid, subject=subject, topic=topic)
@@ -74,7 +82,7 @@ class Alerting:
             return Page(PageKind.FREEZE, freeze=await self._parts.store.last_freeze(message.subject))
         if message.topic == SWITCH:
             return Page(PageKind.SWITCHES, switches=tuple((await self._parts.store.switches()).values()))
-        if message.topic in (LIMIT, HASTE):
+        if message.topic in _CONCERNS:
             return await self._concern(message)
         change = await self._parts.store.change(message.change_id)
         if change is None:
@@ -83,13 +91,11 @@ class Alerting:
 
     async def _concern(self, message: Message) -> Outcome:
         """Somebody whose doings security should look at, with what they did last."""
-        if message.topic == LIMIT:
-            kind, of = PageKind.AT_LIMIT, Listing.MINE
-        else:
-            kind, of = PageKind.HASTY, Listing.DECIDED
+        kind, of = _CONCERNS[message.topic]
         changes, more = await self._parts.store.list_changes(of, message.subject, SHOWN_AT_MOST)
         people = [vote.person for change in changes for vote in change.votes]
         people += [change.requester for change in changes]
+        people += [each.person for change in changes for each in change.awaited]
         who = next((person for person in people if person.oid == message.subject), None)
         rows = tuple(Row(change=change, at=change.submitted_at) for change in changes)
         person = Person(who.oid, who.name, who.upn) if who else None

@@ -5,15 +5,19 @@ Knows the limits of the policy and what is outside them. Must not count: the sto
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
+from bot.domain.approver_reasons import APPROVERS_FULL, REQUESTER_FULL
+from bot.domain.change import Asked, Asking
 from bot.domain.limit_reasons import NUMBER_ASKED, OPERATOR_LIMIT, TARGET_LIMIT
-from bot.domain.people import Person, Role
+from bot.domain.people import Person, PersonRef, Role
 from bot.domain.phone import Slot
 from bot.domain.policy import Action
 from bot.domain.reason import Refusal
 from bot.ports import Commit, Counted, Full, Quota
-from bot.workflow.alerting import LIMIT, alert
+from bot.workflow.alerting import FLOOD, LIMIT, MANY, alert
 from bot.workflow.judging import Cleared
 from bot.workflow.parts import Parts
 from bot.workflow.planning import Case
@@ -41,15 +45,63 @@ class Quotas:
         if shared and case.action is Action.SET and case.slot is not Slot.OFFICE:
             key, left = cleared.plan.operations[0].after_key, shared - holders_in(cleared.signals)
             found.append(Quota(Counted.NUMBER, key, left, besides=case.target.oid))
-        return tuple(found)
+        if limits.open_per_requester and not outside:
+            found.append(Quota(Counted.OPEN, case.requester, limits.open_per_requester))
+        return (*found, *(() if outside else self._waiting(cleared)))
+
+    def _waiting(self, cleared: Cleared) -> tuple[Quota, ...]:
+        """Room with each of those who are asked at first."""
+        most = self._parts.policy.limits.open_per_approver
+        asked = _asked_first(cleared)
+        return tuple(Quota(Counted.WAITING, each.person.oid, most) for each in asked) if most else ()
+
+    async def spared(self, cleared: Cleared, *, outside: bool) -> Cleared | Refusal:
+        """The same without asking those for whom too much waits already, if others are enough.
+
+        The fallback is not asked for that: who floods a manager would choose who decides instead.
+        """
+        waiting = () if outside else self._waiting(cleared)
+        full = {each.quota.key for each in await self._parts.store.full(self._parts.now(), waiting)}
+        if not full:
+            return cleared
+        first, *rest = cleared.steps
+        left = [each for each in _asked_first(cleared) if each.person.oid not in full]
+        over = [each.person for each in _asked_first(cleared) if each.person.oid in full]
+        if len(left) < first.need:
+            return await self._flooded(over)
+        words = tuple(f"{person.name} has too many requests waiting" for person in over)
+        asked = tuple(each for each in first.asked if each.person.oid not in full)
+        step = replace(first, asked=asked, missing=first.missing + words)
+        return replace(cleared, steps=(step, *rest))
+
+    async def _flooded(self, people: Sequence[PersonRef]) -> Refusal:
+        """Held. Security hears of it, once an hour for each of them."""
+        now = self._parts.now()
+        alarms = [
+            alert(f"flood:{person.oid}:{now:%Y-%m-%dT%H}", FLOOD, Role.SECURITY, subject=person.oid)
+            for person in people
+        ]
+        await self._parts.store.commit(Commit(at=now, messages=tuple(alarms)))
+        most = str(self._parts.policy.limits.open_per_approver)
+        return APPROVERS_FULL.refuse(names=" and ".join(person.name for person in people[:3]), most=most)
 
     async def against(self, case: Case, cleared: Cleared, *, outside: bool) -> tuple[Refusal, ...]:
         """What is full now: said at the preview, so that nobody fills in what cannot be sent."""
-        full = await self._parts.store.full(self._parts.now(), self.of(case, cleared, outside=outside))
-        return tuple([await self.refused(each, case.target) for each in full])
+        spared = await self.spared(cleared, outside=outside)
+        held = (spared,) if isinstance(spared, Refusal) else ()
+        quotas = [q for q in self.of(case, cleared, outside=outside) if q.counted is not Counted.WAITING]
+        full = await self._parts.store.full(self._parts.now(), quotas)
+        return (*held, *[await self.refused(each, cleared, case.target) for each in full])
 
-    async def refused(self, full: Full, target: Person) -> Refusal:
+    async def refused(self, full: Full, cleared: Cleared, target: Person) -> Refusal:
         """Why not, and from when on. Security hears of an operator at the limit, once until there is room."""
+        if full.quota.counted is Counted.WAITING:
+            asked = [each.person for each in _asked_first(cleared) if each.person.oid == full.quota.key]
+            return await self._flooded(asked)
+        if full.quota.counted is Counted.OPEN:
+            hour = f"{self._parts.now():%Y-%m-%dT%H}"
+            alarm = alert(f"open:{full.quota.key}:{hour}", MANY, Role.SECURITY, subject=full.quota.key)
+            await self._parts.store.commit(Commit(at=self._parts.now(), messages=(alarm,)))
         if full.quota.counted is Counted.REQUESTER:
             alarm = alert(
                 f"limit:{full.quota.key}:{full.free_at}", LIMIT, Role.SECURITY, subject=full.quota.key
@@ -65,9 +117,17 @@ class Quotas:
                 return OPERATOR_LIMIT.refuse(most=most, until=until)
             case Counted.TARGET:
                 return TARGET_LIMIT.refuse(most=most, until=until, name=target.name, who=target.upn)
+            case Counted.OPEN | Counted.WAITING:
+                return REQUESTER_FULL.refuse(most=most)
             case Counted.NUMBER:
                 shared = self._parts.policy.shared_number_max
                 return NUMBER_ASKED.refuse(held=str(shared - full.quota.most), most=str(shared))
+
+
+def _asked_first(cleared: Cleared) -> list[Asked]:
+    """Who gets a card when it is submitted."""
+    first = cleared.steps[:1]
+    return [each for step in first for each in step.asked if each.state is Asking.ASKED]
 
 
 def is_outside(case: Case, cleared: Cleared, *, repair: bool) -> bool:

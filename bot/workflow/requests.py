@@ -264,6 +264,10 @@ class Requests:
     ) -> Outcome:
         now = self._parts.now()
         outside = is_outside(case, cleared, repair=leave)
+        spared = await self._quotas.spared(cleared, outside=outside)
+        if isinstance(spared, Refusal):
+            return Refused((spared,))
+        cleared = spared
         until = now + timedelta(minutes=cleared.rule.expire_minutes)
         pending = replace(
             _under(change, cleared),
@@ -288,12 +292,14 @@ class Requests:
         if not isinstance(done, Lost):
             self._parts.metrics.count("changes", "pending")
             return await outcome_of(self._parts, done.changes[0], actor.oid)
-        return await self._not_sent(done, change, case.target, actor)
+        return await self._not_sent(done, change, cleared, case.target, actor)
 
-    async def _not_sent(self, lost: Lost, change: Change, target: Person, actor: Actor) -> Outcome:
+    async def _not_sent(
+        self, lost: Lost, change: Change, cleared: Cleared, target: Person, actor: Actor
+    ) -> Outcome:
         latest = await self._parts.store.change(change.id)
         if lost.full is not None and latest is not None and latest.state is State.PREVIEWED:
-            return Refused((await self._quotas.refused(lost.full, target),))
+            return Refused((await self._quotas.refused(lost.full, cleared, target),))
         if lost.because is LostBecause.SLOT_TAKEN and lost.current is not None:
             return Refused((_open_request(lost.current),))
         freeze = await self._parts.store.freeze_of(change.target.oid)
