@@ -25,6 +25,7 @@ from bot.domain.outcome import (
 from bot.domain.reason import Refusal
 
 from . import phrases, verbs
+from .proofs import proof_line
 from .refusals import code_line, reason_lines
 from .sentences import sentences_of
 from .sheet import Button, Drawn, Sheet, Style
@@ -58,7 +59,7 @@ def preview(outcome: Preview, _: Words, said: Refusal | None = None) -> Drawn:
     signals(sheet, _, change)
     uses_line(sheet, _, outcome.verdicts)
     deciders(sheet, _, change)
-    _asked_why(sheet, change)
+    _asked_why(sheet, _, change)
     title = msg("Submit for approval") if change.steps else msg("Submit")
     buttons = [_request(_, view, title, verbs.SUBMIT, "positive")] if view.may_submit else []
     if view.may_cancel:
@@ -88,7 +89,7 @@ def awaiting(outcome: AwaitingApproval, _: Words) -> Drawn:
         case Audience.REQUESTER | Audience.ONLOOKER:
             subject(sheet, _, change)
             waiting(sheet, _, change)
-            _asked_why(sheet, change, asker=view.audience is Audience.ONLOOKER)
+            _asked_why(sheet, _, change, asker=view.audience is Audience.ONLOOKER)
     _paused(sheet, _, view)
     _buttons(sheet, _, view)
     return sheet.done(None if view.audience is Audience.TARGET else view.card)
@@ -137,7 +138,7 @@ def applied(outcome: Applied, _: Words) -> Drawn:
     if change.ended_at:
         sheet.pair(msg("Finished"), "{when}", when=_.when(change.ended_at))
     if not mine:
-        why(sheet, change)
+        why(sheet, _, change)
     reference(sheet, view)
     return sheet.done()
 
@@ -185,6 +186,7 @@ def _for_approver(sheet: Sheet, _: Words, view: View) -> None:
     sheet.pair(msg("Reason"), "{reason}", reason=change.reason or _(msg("none given")))
     if change.ticket:
         sheet.pair(msg("Ticket"), "{ticket}", ticket=change.ticket)
+    proof_line(sheet, _, change)
     sheet.pair(msg("Person"), "{upn}", upn=change.target.upn)
     if change.submitted_at:
         sheet.pair(
@@ -296,7 +298,7 @@ def _say_first(sheet: Sheet, _: Words, said: Refusal | None) -> None:
         code_line(sheet, said.code)
 
 
-def _asked_why(sheet: Sheet, change: Change, asker: bool = False) -> None:
+def _asked_why(sheet: Sheet, _: Words, change: Change, asker: bool = False) -> None:
     if asker:
         sheet.pair(msg("Asked by"), "{name}", name=change.requester.name)
-    why(sheet, change)
+    why(sheet, _, change)

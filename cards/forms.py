@@ -29,10 +29,12 @@ from bot.domain.command import (
 from bot.domain.outcome import Choice, Form
 from bot.domain.people import Person
 from bot.domain.phone import EXAMPLES, Slot
+from bot.domain.policy import Method
 from bot.domain.reason import Refusal
 
 from . import verbs
 from .foreign import SHORT, free, plain
+from .proofs import evidence_field, method_field
 from .refusals import run
 from .sheet import Button, Drawn, Sheet
 from .words import Words, msg
@@ -57,7 +59,7 @@ def form(outcome: Form, _: Words) -> Drawn:
         facts = {"name": outcome.target.name, "details": _details(_, outcome.target)}
         sheet.quiet(msg("Found: {name} · {details}"), "None", **facts)
     _error(sheet, errors.pop(verbs.WHO, None))
-    _rest(sheet, _, outcome.filled, errors)
+    _rest(sheet, _, outcome.filled, errors, outcome.methods)
     return sheet.done()
 
 
@@ -78,7 +80,7 @@ def choice(outcome: Choice, _: Words) -> Drawn:
             choices=[ac.Choice(title=_title(_, person), value=person.oid) for person in people],
         )
         sheet.raw(radio, "\n".join(f"- {_title(_, person)}" for person in people))
-        _rest(sheet, _, then, {})
+        _rest(sheet, _, then, {}, outcome.methods)
         return sheet.done()
     if isinstance(then, Check):
         return _which(outcome.people, _)
@@ -185,13 +187,20 @@ def _picker(_: Words, outcome: Form) -> ac.ChoiceSetInput:
     )
 
 
-def _rest(sheet: Sheet, _: Words, filled: Order, errors: dict[str, Refusal]) -> None:
+def _rest(
+    sheet: Sheet, _: Words, filled: Order, errors: dict[str, Refusal], methods: tuple[Method, ...]
+) -> None:
     if isinstance(filled, SetPhone | RemovePhone):
         sheet.raw(_slot(_, filled.slot))
         _error(sheet, errors.pop(verbs.SLOT, None))
     if isinstance(filled, SetPhone):
         sheet.raw(_number(_, filled))
         _error(sheet, errors.pop(verbs.NUMBER, None))
+    if methods:
+        sheet.raw(method_field(_, methods, filled.proof))
+        _error(sheet, errors.pop(verbs.PROOF, None))
+        sheet.raw(evidence_field(_, filled.proof))
+        _error(sheet, errors.pop(verbs.EVIDENCE, None))
     sheet.raw(_text(verbs.REASON, _(msg("Reason (the approver reads it)")), free(filled.reason)))
     _error(sheet, errors.pop(verbs.REASON, None))
     sheet.raw(_text(verbs.TICKET, _(msg("Ticket")), plain(filled.ticket, SHORT)))

@@ -21,8 +21,8 @@ SIGNALS: Final[dict[str, str]] = {
     "country-change:location": msg(
         "The new number is of another country ({new}) than the location of the account ({location})."
     ),
-    "out-of-hours": msg("It was asked outside working hours, {at}."),
-    "out-of-hours:day": msg("It was asked on a day without work, {at}."),
+    "out-of-hours": msg("It was asked outside working hours, at {local} ({zone})."),
+    "out-of-hours:day": msg("It was asked on a day without work, {local} ({zone})."),
     "number-shared": msg("Other people known to have this number: {count}."),
     "number-shared:asked": msg("An open request would give this number to somebody else, too ({count})."),
     "index-incomplete": msg("I do not know everybody's numbers yet, so somebody else may have this one too."),

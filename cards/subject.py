@@ -11,6 +11,7 @@ from bot.domain.change import TERMINAL, Asked, Asking, Change, Operation, OpStat
 from bot.domain.outcome import Audience, View
 
 from . import phrases
+from .proofs import proof_line
 from .sentences import sentences_of, shown
 from .sheet import Sheet
 from .words import Words, msg
@@ -84,12 +85,13 @@ def votes(sheet: Sheet, _: Words, change: Change) -> None:
         sheet.pair(label, message, **facts)
 
 
-def why(sheet: Sheet, change: Change) -> None:
-    """The reason and the ticket, as the requester wrote them."""
+def why(sheet: Sheet, _: Words, change: Change) -> None:
+    """The reason, the ticket and how the caller was verified, as the requester wrote them."""
     if change.reason:
         sheet.pair(msg("Reason"), "{reason}", reason=change.reason)
     if change.ticket:
         sheet.pair(msg("Ticket"), "{ticket}", ticket=change.ticket)
+    proof_line(sheet, _, change)
 
 
 def reference(sheet: Sheet, view: View) -> None:

@@ -34,10 +34,13 @@ REASON: Final = "reason"
 TICKET: Final = "ticket"
 BECAUSE: Final = "because"
 HOW: Final = "how"
-INPUTS: Final = frozenset({WHO, SLOT, NUMBER, REASON, TICKET, BECAUSE, HOW})
+PROOF: Final = "proof"
+EVIDENCE: Final = "evidence"
+INPUTS: Final = frozenset({WHO, SLOT, NUMBER, REASON, TICKET, BECAUSE, HOW, PROOF, EVIDENCE})
 
 REASON_LENGTH: Final = 500
 TICKET_LENGTH: Final = 120
+EVIDENCE_LENGTH: Final = 120
 NUMBER_LENGTH: Final = 40
 
 Data = dict[str, str | int]

@@ -186,6 +186,9 @@ class Proof:
     method: str
     evidence: str = ""
 
+    def __str__(self) -> str:
+        return f"{self.method}, {self.evidence}" if self.evidence else self.method
+
 
 @dataclass(frozen=True, slots=True)
 class Vote:

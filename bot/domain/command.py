@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from bot.domain.change import How
+from bot.domain.change import How, Proof
 from bot.domain.phone import Slot
 
 
@@ -118,6 +118,7 @@ class SetPhone:
     reason: str = field(default="", repr=False)
     ticket: str = field(default="", repr=False)
     from_form: bool = False
+    proof: Proof | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +130,7 @@ class RemovePhone:
     reason: str = field(default="", repr=False)
     ticket: str = field(default="", repr=False)
     from_form: bool = False
+    proof: Proof | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +141,7 @@ class Swap:
     reason: str = field(default="", repr=False)
     ticket: str = field(default="", repr=False)
     from_form: bool = False
+    proof: Proof | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,10 +153,11 @@ class SmsSignIn:
     reason: str = field(default="", repr=False)
     ticket: str = field(default="", repr=False)
     from_form: bool = False
+    proof: Proof | None = field(default=None, repr=False)
 
 
 Order = SetPhone | RemovePhone | Swap | SmsSignIn
-"""Everything that asks for a change: each has a form, and `who`, `reason`, `ticket`, `from_form`."""
+"""Everything that asks for a change: each has a form, and `who`, `reason`, `ticket`, `from_form`, `proof`."""
 
 
 @dataclass(frozen=True, slots=True)

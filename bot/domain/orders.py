@@ -17,12 +17,24 @@ from bot.domain.naming import (
     says_nothing,
 )
 from bot.domain.phone import Slot
+from bot.domain.policy import Method
 from bot.domain.words import HIDDEN, Kind, Line, Word, visible
 
 MAX_REASON = 500
+MAX_EVIDENCE = 120
 FOR = frozenset({"for", "of"})
 _TO = frozenset({"to", "=", "->"})
 _BECAUSE = frozenset({"because", "because:"})
+_VERIFIED = frozenset({"verified", "verified:"})
+_BY = frozenset({"by", "via", "with"})
+# The first spelling of each is the documented one.
+_METHODS = {
+    **dict.fromkeys(("manager-vouches", "manager vouches", "manager vouched"), Method.MANAGER_VOUCHES),
+    **dict.fromkeys(("in-person", "in person"), Method.IN_PERSON),
+    **dict.fromkeys(("call-back", "call back", "callback"), Method.CALL_BACK),
+    **dict.fromkeys(("external",), Method.EXTERNAL),
+    **dict.fromkeys(("push",), Method.PUSH),
+}
 _POLITE = frozenset({"please", "pls", "thanks"})
 _LINKS = FOR | {"from"}
 _A_PERSON_FOLLOWS = _LINKS | AFTER_THESE_COMES_A_PERSON
@@ -47,6 +59,43 @@ def cut_tail(words: Sequence[Word]) -> tuple[Sequence[Word], Sequence[Word], str
     head = polite(head)
     ticket = read_ticket(head[-1]) if head and not _is_person(head) else ""
     return (_unlabelled(head[:-1]), tail, ticket) if ticket else (head, tail, "")
+
+
+def cut_proof(words: Sequence[Word]) -> tuple[Sequence[Word], Method | None, Sequence[Word]]:
+    """Everything else, the method behind `verified`, and the words of its evidence.
+
+    The evidence ends where the reason or the number begins, or before a ticket at the very end. Without a
+    method right behind it `verified` is a word like any other.
+    """
+    for n, word in enumerate(words):
+        if word.key not in _VERIFIED:
+            continue
+        at = n + 1 + (n + 1 < len(words) and words[n + 1].key in _BY)
+        method, size = _method(words[at : at + 2])
+        if method is None:
+            continue
+        begins = at + size
+        ends = next((m for m in range(begins, len(words)) if _ends_evidence(words, m)), len(words))
+        if ends == len(words) and ends > begins and read_ticket(words[-1]):
+            ends -= 2 if ends - 1 > begins and words[-2].key.rstrip(":") == "ticket" else 1
+        return (*words[:n], *words[ends:]), method, polite(words[begins:ends])
+    return words, None, ()
+
+
+def _method(words: Sequence[Word]) -> tuple[Method | None, int]:
+    """The method that these words spell, and how many of them it takes."""
+    for size in range(len(words), 0, -1):
+        said = " ".join(word.key.rstrip(",;:.") for word in words[:size])
+        if said in _METHODS:
+            return _METHODS[said], size
+    return None, 0
+
+
+def _ends_evidence(words: Sequence[Word], n: int) -> bool:
+    key = words[n].key
+    if key in _BECAUSE or key.startswith("reason:") or is_number(words[n]):
+        return True
+    return key in _TO and n + 1 < len(words) and _NUMBER_BEGINS.match(words[n + 1].raw) is not None
 
 
 def _is_person(head: Sequence[Word]) -> bool:

@@ -17,7 +17,7 @@ from bot.domain.freeze import Freeze as Mark
 from bot.domain.numbers import WhoHasAnswer
 from bot.domain.people import Person, Role
 from bot.domain.phone import Slot
-from bot.domain.policy import Action
+from bot.domain.policy import Action, Method
 from bot.domain.reason import Reason, Refusal
 from bot.domain.standing import Standing
 from bot.domain.switch import Switch
@@ -183,22 +183,28 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Several people match; nobody is picked. then: the command that waits, with everything else said."""
+    """Several people match; nobody is picked. then: the command that waits, with everything else said.
+
+    methods: as of a form, where `then` has one.
+    """
 
     people: tuple[Person, ...]
     then: Order | Show | History | Check | Freeze | Unfreeze
+    methods: tuple[Method, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
     """The form of one order, filled with what was said. errors: refusal by field (who, slot, number, ...).
 
-    target: the person already resolved, if any.
+    target: the person already resolved, if any. methods: of proving who the caller is, one of which must be
+    said; empty = nothing is asked.
     """
 
     filled: Order
     errors: tuple[tuple[str, Refusal], ...] = ()
     target: Person | None = None
+    methods: tuple[Method, ...] = ()
 
 
 Outcome = (

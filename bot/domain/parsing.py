@@ -11,14 +11,16 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 from bot.domain import command as c
-from bot.domain.change import How
+from bot.domain.change import How, Proof
 from bot.domain.command import Command
 from bot.domain.command_docs import COMMANDS, LONGEST_VERB, SPELLINGS, CommandDoc, doc_of, nearest
 from bot.domain.naming import FILLERS, is_plain, read_request_id, read_who, similar_slot
 from bot.domain.orders import (
     FOR,
+    MAX_EVIDENCE,
     as_typed,
     cut_number,
+    cut_proof,
     cut_reason,
     cut_tail,
     is_number,
@@ -228,7 +230,14 @@ def _who_has(verb: str, words: Sequence[Word], line: Line) -> Command:
 
 
 # --- set and remove ---------------------------------------------------------------------------------------
+def _proof(words: Sequence[Word], line: Line) -> tuple[Sequence[Word], Proof | None]:
+    """The words without `verified METHOD EVIDENCE`, and what it says."""
+    words, method, evidence = cut_proof(words)
+    return words, Proof(method.value, reason_text(line, evidence)[:MAX_EVIDENCE]) if method else None
+
+
 def _set(verb: str, words: Sequence[Word], line: Line) -> Command:
+    words, proof = _proof(words, line)
     head, tail, ticket = cut_tail(words)
     front, number = cut_number(head)
     slot, who, clear = slot_and_who(front, FOR)
@@ -238,35 +247,40 @@ def _set(verb: str, words: Sequence[Word], line: Line) -> Command:
             number, who = number[:at], number[at + 1 :]
     if not clear:
         return _malformed(verb, _slot_problem(front, FOR))
-    return c.SetPhone(read_who(who), slot, as_typed(line, number) or None, reason_text(line, tail), ticket)
+    typed, reason = as_typed(line, number) or None, reason_text(line, tail)
+    return c.SetPhone(read_who(who), slot, typed, reason, ticket, proof=proof)
 
 
 def _remove(verb: str, words: Sequence[Word], line: Line) -> Command:
+    words, proof = _proof(words, line)
     head, tail, ticket = cut_tail(words)
     if cut_number(head)[1]:
         return _malformed(verb, "Say which phone goes (mobile, alternate mobile, office), not its number.")
     slot, who, clear = slot_and_who(head, _FROM)
     if not clear:
         return _malformed(verb, _slot_problem(head, _FROM))
-    return c.RemovePhone(read_who(who), slot, reason_text(line, tail), ticket)
+    return c.RemovePhone(read_who(who), slot, reason_text(line, tail), ticket, proof=proof)
 
 
 def _swap(verb: str, words: Sequence[Word], line: Line) -> Command:
+    words, proof = _proof(words, line)
     head, tail, ticket = cut_tail(words)
     at = next((n for n, word in enumerate(head[:6]) if word.key in FOR), None)
     if at is not None and all(word.key in _BOTH_PHONES for word in head[:at]):
         head = head[at + 1 :]
     if any(is_number(word) for word in head):
         return _malformed(verb, "A swap needs only the person: both numbers are in the directory.")
-    return c.Swap(read_who(head), reason_text(line, tail), ticket)
+    return c.Swap(read_who(head), reason_text(line, tail), ticket, proof=proof)
 
 
 def _sms(verb: str, words: Sequence[Word], line: Line) -> Command:
+    words, proof = _proof(words, line)
     head, tail, ticket = cut_tail(words)
     head = head[1:] if head and head[0].key in FOR else head
     if any(is_number(word) for word in head):
         return _malformed(verb, "That is a phone number; I need a person. The registered mobile counts.")
-    return c.SmsSignIn(read_who(head), verb.startswith("enable"), reason_text(line, tail), ticket)
+    enable, reason = verb.startswith("enable"), reason_text(line, tail)
+    return c.SmsSignIn(read_who(head), enable, reason, ticket, proof=proof)
 
 
 def _check(verb: str, words: Sequence[Word], line: Line) -> Command:

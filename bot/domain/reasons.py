@@ -15,6 +15,7 @@ from bot.domain import (  # noqa: F401 - importing registers
     directory_reasons,
     limit_reasons,
     number_reasons,
+    proof_reasons,
     rule_reasons,
     stop_reasons,
     usability_reasons,

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 from botbuilder.schema import Activity
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bot.domain import command as c
-from bot.domain.change import How
+from bot.domain.change import How, Proof
 from bot.domain.naming import read_who
 from bot.domain.parsing import parse
 from bot.domain.people import object_id
 from bot.domain.phone import Slot
+from bot.domain.policy import Method
 from bot.domain.words import split
 from bot.ports import Conversation
 from cards import verbs
@@ -53,6 +54,8 @@ class _FormButton(BaseModel):
     number: str | None = Field(default=None, max_length=200)
     reason: str | None = Field(default=None, max_length=4000)
     ticket: str | None = Field(default=None, max_length=400)
+    proof: str | None = Field(default=None, max_length=32)
+    evidence: str | None = Field(default=None, max_length=400)
 
 
 class _ChooseButton(BaseModel):
@@ -157,13 +160,28 @@ def _form(verb: str, data: _FormButton) -> c.Command:
     who = read_who(split(data.who or "", {}).words)
     slot = next((slot for slot in Slot if slot.value == data.slot), None)
     reason, ticket = (data.reason or "").strip()[:500], (data.ticket or "").strip()[:120]
+    said: _Said = {"reason": reason, "ticket": ticket, "from_form": True, "proof": _proof(data)}
     if verb == verbs.FORM_REMOVE:
-        return c.RemovePhone(who, slot, reason, ticket, from_form=True)
+        return c.RemovePhone(who, slot, **said)
     if verb == verbs.FORM_SWAP:
-        return c.Swap(who, reason, ticket, from_form=True)
+        return c.Swap(who, **said)
     if verb in (verbs.FORM_SMS_ON, verbs.FORM_SMS_OFF):
-        return c.SmsSignIn(who, verb == verbs.FORM_SMS_ON, reason, ticket, from_form=True)
-    return c.SetPhone(who, slot, (data.number or "").strip() or None, reason, ticket, from_form=True)
+        return c.SmsSignIn(who, verb == verbs.FORM_SMS_ON, **said)
+    return c.SetPhone(who, slot, (data.number or "").strip() or None, **said)
+
+
+class _Said(TypedDict):
+    reason: str
+    ticket: str
+    from_form: bool
+    proof: Proof | None
+
+
+def _proof(data: _FormButton) -> Proof | None:
+    """How the caller was verified; without a method there is none, whatever else was typed."""
+    method = next((method for method in Method if method.value == data.proof), None)
+    evidence = " ".join((data.evidence or "").split())[: verbs.EVIDENCE_LENGTH]
+    return Proof(method.value, evidence) if method else None
 
 
 def _chosen(data: _ChooseButton) -> c.Command:

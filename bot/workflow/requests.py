@@ -19,6 +19,7 @@ from bot.domain.policy import Action
 from bot.domain.reason import Refusal
 from bot.domain.usability import Verdict
 from bot.ports import Commit, DirectoryUnavailable, Lost, LostBecause, Message, Move
+from bot.workflow import proofs
 from bot.workflow.checking import Checking
 from bot.workflow.freezing import Freezing, frozen
 from bot.workflow.judging import Cleared, Judge, Judgement, under
@@ -52,7 +53,12 @@ class Requests:
 
     async def ask(self, command: Order, actor: Actor, envelope: Envelope) -> Outcome:
         """A preview, or the form, a choice, or every reason why not."""
-        command = replace(command, reason=hide_numbers(command.reason), ticket=hide_numbers(command.ticket))
+        outcome = await self._asked(_masked(command), actor, envelope)
+        if isinstance(outcome, Form | Choice):
+            return replace(outcome, methods=proofs.methods_of(self._parts.policy))
+        return outcome
+
+    async def _asked(self, command: Order, actor: Actor, envelope: Envelope) -> Outcome:
         wish = wish_of(command)
         if command.who is None or wish is None:
             return await self._form(command, actor)
@@ -60,12 +66,16 @@ class Requests:
         number = self._number(command, wish.slot)
         if isinstance(found, Several):
             return Choice(found.people, command)
+        proof = proofs.against(self._parts.policy, wish.action, command.proof, command.ticket)
         refusals = [x for x in (found, number) if isinstance(x, Refusal)]
-        if refusals and command.from_form:
+        if command.from_form and (refusals or proof):
             target = None if isinstance(found, Refusal) else found
-            return Form(command, beside_fields(found, number), target)
+            return Form(command, beside_fields(found, number, proof), target)
         if isinstance(found, Refusal) or isinstance(number, Refusal):
             return Refused(tuple(refusals))
+        if proof is not None:
+            command = replace(command, who=Who(WhoKind.OID, found.oid))
+            return Form(command, beside_fields(found, number, proof), found)
         case = Case(actor.oid, found, wish.action, wish.slot, number, wish.enable, actor.roles)
         outcome = await self._preview(case, command, actor, envelope)
         if command.from_form and isinstance(outcome, Refused):
@@ -89,8 +99,10 @@ class Requests:
         case = Case(actor.oid, target, change.action, change.slot, number, enable, actor.roles)
         judged = await self._judge.judge(case)
         leave = await self._leave(case, judged)
-        stopped = (leave,) if isinstance(leave, Refusal) else ()
-        refusals = judged.refusals + stopped or self._moved_since(change, judged)
+        stopped = (leave, proofs.against_change(self._parts.policy, change))
+        refusals = judged.refusals + tuple(x for x in stopped if isinstance(x, Refusal)) or self._moved_since(
+            change, judged
+        )
         if refusals or judged.cleared is None or isinstance(leave, Refusal):
             return Refused(refusals)
         return await self._send(change, case, judged.cleared, actor, envelope, leave)
@@ -229,6 +241,7 @@ class Requests:
             operations=cleared.plan.operations,
             reason=command.reason,
             ticket=command.ticket,
+            proof=command.proof,
             rule=cleared.rule.name,
             policy_hash=self._parts.policy.digest,
             content_hash="",
@@ -353,6 +366,14 @@ def _open_request(holder: Change) -> Refusal:
     )
 
 
+def _masked(command: Order) -> Order:
+    """Free text may hold a number; it is kept and shown without."""
+    proof = command.proof
+    hidden = proof and replace(proof, evidence=hide_numbers(proof.evidence))
+    reason, ticket = hide_numbers(command.reason), hide_numbers(command.ticket)
+    return replace(command, reason=reason, ticket=ticket, proof=hidden)
+
+
 def _content(operation: Operation) -> tuple[object, ...]:
     """What an approval is about: the same plan over the same values as shown."""
     return operation.n, operation.kind, operation.slot, operation.before_key, operation.after_key
@@ -371,4 +392,5 @@ def _facts(change: Change) -> dict[str, str]:
         "content": change.content_hash,
         "policy": change.policy_hash,
         "risks": ", ".join(signal.key for signal in change.risks),
+        "proof": str(change.proof or ""),
     }

@@ -110,7 +110,7 @@ def _hours(around: Circumstances) -> Iterator[Signal]:
     # Hours may go over midnight; the day that counts is the one on which they began.
     over_night = terms.closes < terms.opens
     began = local - timedelta(days=1) if over_night and minute < terms.closes else local
-    facts = (("at", around.now.isoformat()),)
+    facts = (("local", f"{local:%Y-%m-%d %H:%M}"), ("zone", terms.timezone))
     if began.weekday() not in terms.workdays:
         yield Signal(Risk.HOURS, "day", facts)
         return

@@ -12,6 +12,7 @@ from bot.domain.people import Person
 from bot.domain.phone import PhoneNumber, Slot
 from bot.domain.policy import Action
 from bot.domain.reason import Refusal
+from bot.workflow.proofs import FIELDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ def wish_of(command: Order) -> Wish | None:
 
 
 def beside_fields(
-    found: Person | Refusal, number: PhoneNumber | Refusal | None
+    found: Person | Refusal, number: PhoneNumber | Refusal | None, proof: Refusal | None = None
 ) -> tuple[tuple[str, Refusal], ...]:
     """Refusals by the field of the form that has to be corrected."""
     errors = []
@@ -47,4 +48,6 @@ def beside_fields(
         errors.append(("who", found))
     if isinstance(number, Refusal):
         errors.append(("number", number))
+    if proof is not None:
+        errors.append((FIELDS[proof.code], proof))
     return tuple(errors)

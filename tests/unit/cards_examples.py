@@ -51,6 +51,8 @@ from bot.domain.numbers import Coverage, Holder, WhoHasAnswer
 from bot.domain.people import Person, PersonRef, Phones, Reader, Role, TargetKind
 from bot.domain.phone import PhoneNumber, Slot
 from bot.domain.policy import Action, Risk
+from bot.domain.policy import Method as ProofMethod
+from bot.domain.proof_reasons import PROOF_MISSING
 from bot.domain.signals import Signal
 from bot.domain.standing import Standing
 from bot.domain.usability import Known, Silent, verdicts
@@ -316,12 +318,20 @@ def who_has() -> dict[str, WhoHasAnswer]:
     }
 
 
+def unproven_form() -> o.Form:
+    """Typed without saying how the caller was verified, where the policy asks for it."""
+    methods = tuple(method for method in ProofMethod if method is not ProofMethod.PUSH)
+    missing = PROOF_MISSING.refuse(methods=", ".join(methods))
+    filled = SetPhone(Who(WhoKind.OID, ALICE.oid), Slot.MOBILE, CLEAR, "lost phone")
+    return o.Form(filled, (("proof", missing),), ALICE, methods)
+
+
 def concerns() -> dict[str, o.Outcome]:
     """Signals on the cards of who decides and who asks, and what security is alarmed about."""
     signals = (
         Signal(Risk.VIP),
         Signal(Risk.COUNTRY, facts=(("new", "+370"), ("held", "+1"))),
-        Signal(Risk.HOURS, "day", (("at", "2026-11-22T02:10:00+00:00"),)),
+        Signal(Risk.HOURS, "day", (("local", "2026-11-22 03:10"), ("zone", "Europe/Berlin"))),
         Signal(Risk.SECOND, facts=(("count", "2"),)),
         Signal(Risk.RESET, facts=(("at", "2026-11-23T12:31:00+00:00"),)),
     )
@@ -334,6 +344,7 @@ def concerns() -> dict[str, o.Outcome]:
         "preview-risky": o.Preview(view(change=shown, may_submit=True)),
         "page-at-limit": o.Page(o.PageKind.AT_LIMIT, rows, person=OLIVIA, more=3),
         "page-hasty": o.Page(o.PageKind.HASTY, rows, person=MEGAN),
+        "form-proof": unproven_form(),
     }
 
 

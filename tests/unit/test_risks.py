@@ -25,6 +25,7 @@ HERE, ABROAD = PhoneNumber("1", "2065550100"), PhoneNumber("370", "61234567")
 PERSON = Person(ALICE, "Alice Anders", "alice@contoso.example", usage_location="US", created_at=CREATED)
 OFFICE_HOURS = RiskTerms(opens=8 * 60, closes=18 * 60, timezone="Europe/Vilnius")
 NIGHT_SHIFT = replace(OFFICE_HOURS, opens=22 * 60, closes=6 * 60, timezone="UTC")
+VILNIUS = ("zone", "Europe/Vilnius")
 STRONGER = (Method.PASSWORD, Method.AUTHENTICATOR)
 
 
@@ -87,29 +88,29 @@ TABLE: list[tuple[str, Circumstances, tuple[Signal, ...]]] = [
     (
         "before the hours, by the clock of the policy's zone",
         around(terms=OFFICE_HOURS, now=at(hours=3, minutes=1)),
-        (Signal(Risk.HOURS, facts=(("at", at(hours=3, minutes=1).isoformat()),)),),
+        (Signal(Risk.HOURS, facts=(("local", "2026-03-02 07:59"), VILNIUS)),),
     ),
     ("at the opening minute", around(terms=OFFICE_HOURS, now=at(hours=3)), ()),
     (
         "at the closing minute",
         around(terms=OFFICE_HOURS, now=at(hours=-7)),
-        (Signal(Risk.HOURS, facts=(("at", at(hours=-7).isoformat()),)),),
+        (Signal(Risk.HOURS, facts=(("local", "2026-03-02 18:00"), VILNIUS)),),
     ),
     (
         "on a Sunday",
         around(terms=OFFICE_HOURS, now=at(days=1)),
-        (Signal(Risk.HOURS, "day", (("at", at(days=1).isoformat()),)),),
+        (Signal(Risk.HOURS, "day", (("local", "2026-03-01 11:00"), VILNIUS)),),
     ),
     ("in a night that began on a Friday", around(terms=NIGHT_SHIFT, now=at(days=2, hours=5)), ()),
     (
         "in a night that began on a Sunday",
         around(terms=NIGHT_SHIFT, now=at(hours=5)),
-        (Signal(Risk.HOURS, "day", (("at", at(hours=5).isoformat()),)),),
+        (Signal(Risk.HOURS, "day", (("local", "2026-03-02 04:00"), ("zone", "UTC"))),),
     ),
     (
         "by day, where work is by night",
         around(terms=NIGHT_SHIFT),
-        (Signal(Risk.HOURS, facts=(("at", MONDAY.isoformat()),)),),
+        (Signal(Risk.HOURS, facts=(("local", "2026-03-02 09:00"), ("zone", "UTC"))),),
     ),
     (
         "a number that others have",
