@@ -53,7 +53,7 @@ COMMANDS: tuple[CommandDoc, ...] = (
     CommandDoc(
         c.SetPhone,
         "set",
-        "set SLOT for WHO [to NUMBER] [because TEXT] [TICKET]",
+        "set SLOT for WHO [to NUMBER] [because TEXT] [verified METHOD EVIDENCE] [TICKET]",
         "set mobile for alice@contoso.com to +1 202 555 0123 because lost phone INC1234",
         "Prepares a change of a phone and shows it before anything happens. Missing parts open the form.",
         ("add", "change", "update"),
@@ -61,7 +61,7 @@ COMMANDS: tuple[CommandDoc, ...] = (
     CommandDoc(
         c.RemovePhone,
         "remove",
-        "remove SLOT for WHO [because TEXT] [TICKET]",
+        "remove SLOT for WHO [because TEXT] [verified METHOD EVIDENCE] [TICKET]",
         "remove office for alice@contoso.com because she left that desk",
         "Prepares the removal of a phone and shows it before anything happens.",
         ("delete", "clear"),
@@ -69,7 +69,7 @@ COMMANDS: tuple[CommandDoc, ...] = (
     CommandDoc(
         c.Swap,
         "swap",
-        "swap WHO [because TEXT] [TICKET]",
+        "swap WHO [because TEXT] [verified METHOD EVIDENCE] [TICKET]",
         "swap alice@contoso.com because the old mobile is gone",
         "Prepares that the number of the alternate mobile becomes the mobile; the old mobile goes.",
         ("promote",),
@@ -77,7 +77,7 @@ COMMANDS: tuple[CommandDoc, ...] = (
     CommandDoc(
         c.SmsSignIn,
         "enable sms sign-in",
-        "enable sms sign-in for WHO [because TEXT] [TICKET]",
+        "enable sms sign-in for WHO [because TEXT] [verified METHOD EVIDENCE] [TICKET]",
         "enable sms sign-in for alice@contoso.com because frontline worker",
         "Prepares that the mobile may be used to sign in by text message, without a password.",
         ("enable sms signin", "enable sms sign in", "enable sms", "sms sign-in on", "sms on"),
@@ -85,7 +85,7 @@ COMMANDS: tuple[CommandDoc, ...] = (
     CommandDoc(
         c.SmsSignIn,
         "disable sms sign-in",
-        "disable sms sign-in for WHO [because TEXT] [TICKET]",
+        "disable sms sign-in for WHO [because TEXT] [verified METHOD EVIDENCE] [TICKET]",
         "disable sms sign-in for alice@contoso.com because she has a password now",
         "Prepares that the mobile is no sign-in name any more; calls and codes go on.",
         ("disable sms signin", "disable sms sign in", "disable sms", "sms sign-in off", "sms off"),
