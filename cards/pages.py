@@ -20,6 +20,7 @@ from bot.domain.standing import Standing
 from . import phrases
 from .absence import absence_page
 from .concerns import concern_page
+from .digest import digest_page
 from .foreign import plain
 from .lines import request_line, what_of
 from .refusals import run
@@ -104,8 +105,8 @@ def page(outcome: Page, reader: Reader, _: Words) -> Drawn:
             | PageKind.MANY_OPEN
         ):
             return _for_security(outcome, reader, _)
-        case PageKind.ABSENCE:
-            return absence_page(outcome, _)
+        case PageKind.ABSENCE | PageKind.DIGEST:
+            return absence_page(outcome, _) if outcome.kind is PageKind.ABSENCE else digest_page(outcome, _)
         case PageKind.EXPLAIN:
             return _explain(outcome.reason, _)
     assert_never(outcome.kind)

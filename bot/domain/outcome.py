@@ -150,6 +150,7 @@ class PageKind(StrEnum):
     FLOODED = "flooded"
     MANY_OPEN = "many-open"
     ABSENCE = "absence"
+    DIGEST = "digest"
 
 
 #: Rows left out are counted this far: nobody reads the difference, and counting all takes long.
@@ -162,7 +163,8 @@ class Page:
 
     standing: of `show`. verdicts, slot, number (masked): of `check`. freeze: the last one of the person.
     switches: as they stand.
-    absence: None = the reader is here again; more: how many requests go to others.
+    absence: None = the reader is here again; more: how many requests go to others; of a
+    digest: how many wait.
     """
 
     kind: PageKind

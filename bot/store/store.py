@@ -276,6 +276,11 @@ class SqlStore:
         found = await self._database.read(lambda c: c.execute(query).all())
         return tuple(PostedCard(**row._mapping) for row in found)
 
+    async def cards_of(self, keys: Sequence[str]) -> tuple[PostedCard, ...]:
+        query = sa.select(t.posted_cards).where(t.posted_cards.c.change_id.in_(list(keys)))
+        found = await self._database.read(lambda c: c.execute(query).all()) if keys else []
+        return tuple(PostedCard(**row._mapping) for row in found)
+
     async def card_drawn(self, card_id: str, version: int) -> None:
         """Keeps the highest version: a slow, older drawing does not hide a newer one."""
         older = sa.and_(t.posted_cards.c.id == card_id, t.posted_cards.c.drawn_version < version)

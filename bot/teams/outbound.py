@@ -31,6 +31,7 @@ from bot.ports import (
     Store,
 )
 from bot.teams.connector import Connectors, SendError, SendLater, SendRefused
+from bot.teams.digests import MANY, Digests
 from bot.workflow.desk import Desk
 
 CARD = "application/vnd.microsoft.card.adaptive"
@@ -104,6 +105,7 @@ class TeamsMessenger:
         self._desk: Desk | None = None
         # One redraw of a change at a time, so that an older drawing never lands after a newer one.
         self._locks: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
+        self._digests = Digests(store, self._send, self._put, self._delete)
 
     def attach(self, desk: Desk) -> None:
         """The desk whose present state is drawn."""
@@ -125,10 +127,14 @@ class TeamsMessenger:
             if change is None:
                 return Delivered(Delivery.DONE)
             if message.kind is MessageKind.REDRAW:
-                return await self._redraw(change)
+                done = await self._redraw(change)
+                await self._digests.refresh({a.person.oid for step in change.steps for a in step.asked})
+                return done
             if message.kind in _ASKING and not _waits_for(change, message.to_oid):
                 # It may have been sent before the process died: then that card still asks.
                 return await self._redraw(change)
+            if message.kind in _ASKING and await self._store.count_waiting(message.to_oid) > MANY:
+                return await self._digests.tell(message.to_oid, anew=message.kind is MessageKind.REMIND)
             return await self._post(await self._present(change, message.to_oid), message.to_oid)
         except SendLater as error:
             wait = None if error.retry_after is None else timedelta(seconds=error.retry_after)
@@ -145,20 +151,13 @@ class TeamsMessenger:
 
         A change that went on between drawing and remembering is redrawn at once.
         """
-        if not activity_id:
+        card = _standing(conversation, activity_id)
+        await self._keep(replace(card, change_id=change.id, drawn_version=version), change)
+
+    async def _keep(self, card: PostedCard, change: Change) -> None:
+        if not card.activity_id:
             return
-        await self._store.card_posted(
-            PostedCard(
-                id=uuid.uuid5(uuid.NAMESPACE_OID, f"{conversation.conversation_id}|{activity_id}").hex,
-                change_id=change.id,
-                reader_oid=conversation.oid,
-                audience="",
-                conversation_id=conversation.conversation_id,
-                service_url=conversation.service_url,
-                activity_id=activity_id,
-                drawn_version=version,
-            )
-        )
+        await self._store.card_posted(card)
         latest = await self._store.change(change.id)
         if latest is not None and latest.state is not change.state:
             with contextlib.suppress(SendLater):
@@ -177,6 +176,16 @@ class TeamsMessenger:
         await connector.update(conversation.conversation_id, activity_id, card_message(outcome, reader))
 
     async def _post(self, outcome: Outcome, oid: str) -> Delivered:
+        sent = await self._send(outcome, oid)
+        if isinstance(sent, Delivered):
+            return sent
+        change = change_of(outcome)
+        if change is not None:
+            await self._keep(replace(sent, change_id=change.id, drawn_version=change.row_version), change)
+        return Delivered(Delivery.DONE)
+
+    async def _send(self, outcome: Outcome, oid: str) -> PostedCard | Delivered:
+        """Where the card stands now, or that the person cannot be reached."""
         conversation = await self._store.conversation(oid)
         if conversation is None:
             created = await self._create(oid)
@@ -187,10 +196,15 @@ class TeamsMessenger:
         activity_id = await connector.send(
             conversation.conversation_id, card_message(outcome, reader_of(conversation))
         )
-        change = change_of(outcome)
-        if change is not None:
-            await self.posted(change, conversation, activity_id, change.row_version)
-        return Delivered(Delivery.DONE)
+        return _standing(conversation, activity_id)
+
+    async def _put(self, conversation: Conversation, activity_id: str, outcome: Outcome) -> None:
+        await self.update(conversation, activity_id, outcome, reader_of(conversation))
+
+    async def _delete(self, card: PostedCard) -> None:
+        """What cannot be deleted stays; its button leads to the list all the same."""
+        with contextlib.suppress(SendError):
+            await self._connectors.at(card.service_url).delete(card.conversation_id, card.activity_id)
 
     async def _redraw(self, change: Change) -> Delivered:
         lock = self._locks.setdefault(change.id, asyncio.Lock())
@@ -260,6 +274,19 @@ class TeamsMessenger:
         )
         await self._store.remember_conversation(conversation)
         return conversation
+
+
+def _standing(conversation: Conversation, activity_id: str) -> PostedCard:
+    return PostedCard(
+        id=uuid.uuid5(uuid.NAMESPACE_OID, f"{conversation.conversation_id}|{activity_id}").hex,
+        change_id="",
+        reader_oid=conversation.oid,
+        audience="",
+        conversation_id=conversation.conversation_id,
+        service_url=conversation.service_url,
+        activity_id=activity_id,
+        drawn_version=0,
+    )
 
 
 def _waits_for(change: Change, oid: str) -> bool:
