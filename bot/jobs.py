@@ -23,10 +23,12 @@ RETRY_FIRST, RETRY_MOST = 1.0, 300.0
 TRIES = 12
 SKEW_ALLOWED = timedelta(seconds=60)
 SKEW_EVERY = timedelta(seconds=30)
-SCAN_AGAIN, SCAN_AT_LEAST = timedelta(seconds=60), 0.05
+CHORE_AGAIN, CHORE_AT_LEAST = timedelta(seconds=60), 0.05
 
 log = logging.getLogger(__name__)
 Item = TypeVar("Item")
+#: One step of something that never ends; it says how long to wait for the next.
+Chore = Callable[[], Awaitable[timedelta]]
 
 
 class Crew(Generic[Item]):
@@ -97,11 +99,11 @@ class Jobs:
         check_skew: bool,
         appliers: int = 8,
         senders: int = 16,
-        scan: Callable[[], Awaitable[timedelta]] | None = None,
+        chores: Sequence[Chore] = (),
     ) -> None:
         """worker: unique per process. check_skew: compare our clock with the database's before executing.
 
-        scan: one step of reading everybody, which says how long to wait for the next; None = no scan.
+        chores: done beside all that, again and again, each on its own.
         """
         self._desk = desk
         self._store = store
@@ -115,7 +117,7 @@ class Jobs:
         self._changes: Crew[Change] = Crew(appliers, self._claim_changes, desk.applying.work, self.wake)
         self._messages: Crew[Message] = Crew(senders, self._claim_messages, self._deliver, lambda: None)
         self._woken = (asyncio.Event(), asyncio.Event())
-        self._scan = scan
+        self._chores = chores
         self._stopping = False
         self._loops = 0
 
@@ -136,16 +138,17 @@ class Jobs:
 
     async def run(self) -> None:
         """Until stopped; what is in flight is finished first."""
-        scanning = asyncio.create_task(self._scan_on(self._scan)) if self._scan else None
+        chores = {asyncio.create_task(self._go_on_with(chore)) for chore in self._chores}
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._drive(self._changes, self._woken[0]))
                 group.create_task(self._drive(self._messages, self._woken[1]))
         finally:
-            if scanning is not None:
-                # It only reads, and goes on where it was.
-                scanning.cancel()
-                await asyncio.wait({scanning})
+            for chore in chores:
+                # They only read, and go on where they were.
+                chore.cancel()
+            if chores:
+                await asyncio.wait(chores)
             await self._changes.settle()
             await self._messages.settle()
             with contextlib.suppress(Exception):
@@ -162,14 +165,14 @@ class Jobs:
                 return total
             total += started
 
-    async def _scan_on(self, step: Callable[[], Awaitable[timedelta]]) -> None:
+    async def _go_on_with(self, chore: Chore) -> None:
         while True:
-            wait = SCAN_AGAIN
+            wait = CHORE_AGAIN
             try:
-                wait = await step()
+                wait = await chore()
             except Exception as error:
-                log.error("the scan of people failed", extra={"kind": "jobs"}, exc_info=error)
-            await asyncio.sleep(max(wait.total_seconds(), SCAN_AT_LEAST))
+                log.error("a chore failed", extra={"kind": "jobs"}, exc_info=error)
+            await asyncio.sleep(max(wait.total_seconds(), CHORE_AT_LEAST))
 
     async def _drive(self, crew: Crew[Item], woken: asyncio.Event) -> None:
         self._loops += 1

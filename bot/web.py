@@ -26,6 +26,7 @@ _SILENT = logging.getLogger("bot.web.access")
 _SILENT.setLevel(logging.CRITICAL)
 _MAX_BODY = 512 * 1024
 _JSON = {"Content-Type": "application/json"}
+_LEAVING: web.AppKey[asyncio.Event] = web.AppKey("leaving", asyncio.Event)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,8 @@ class Limits:
     """Bounds of the listener. Times are in seconds, the header size in bytes for each line.
 
     `idle_seconds` also bounds the reading of the request's head: whoever has not sent a whole one by then is
-    cut off. `finish_seconds` is what running turns get when the process is told to stop.
+    cut off. `leave_seconds`: told to stop, the door stays open so long while /readyz says no already, so that
+    whoever sends requests here learns of it. `finish_seconds` is what running turns get after that.
     """
 
     connections: int = 1000
@@ -41,6 +43,7 @@ class Limits:
     header_line: int = 8190
     headers: int = 64
     drain_seconds: float = 2.0
+    leave_seconds: float = 0.0
     finish_seconds: float = 25.0
     ready_seconds: float = 2.0
 
@@ -59,15 +62,18 @@ def build_app(
     async def readyz(request: web.Request) -> web.Response:
         try:
             async with asyncio.timeout(wait):
-                checks = await ready()
+                checks = dict(await ready())
         except Exception as error:
             # A check that breaks is a check that fails; the reason belongs in the log, not in the answer.
             log.warning("the readiness check failed", extra={"why": type(error).__name__})
             checks = {"check": False}
+        if app[_LEAVING].is_set():
+            checks["staying"] = False
         status = 200 if checks and all(checks.values()) else 503
         return web.Response(status=status, body=orjson.dumps(checks), headers=_JSON)
 
     app = web.Application(client_max_size=_MAX_BODY, middlewares=[_no_proxy] if refuse_forwarded else [])
+    app[_LEAVING] = asyncio.Event()
     app.router.add_post("/api/messages", messages)
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz)
@@ -91,6 +97,10 @@ async def _leaving(request: web.Request, response: web.StreamResponse) -> None:
     refusals.
     """
     response.headers.popall("Server", None)
+    if (leaving := request.app.get(_LEAVING)) and leaving.is_set():
+        # Nobody shall send the next request on this connection at the moment when it closes.
+        response.force_close()
+        response.headers["Connection"] = "close"
     if isinstance(response, web.HTTPException):
         log.warning("http refused a request", extra={"status": response.status, "peer": request.remote})
 
@@ -249,7 +259,7 @@ async def serve(
     limits: Limits | None = None,
     count: Count = lambda name, label: None,
 ) -> None:
-    """Serve until SIGTERM, SIGINT or `stop`; then finish what runs (25 s by default).
+    """Serve until SIGTERM, SIGINT or `stop`; then leave in order and finish what runs (25 s by default).
 
     Metrics have a listener of their own on 127.0.0.1; 0 = off. Raises OSError when a port is taken.
     """
@@ -265,3 +275,9 @@ async def serve(
                 stack.callback(loop.remove_signal_handler, number)
         opened(door.port)
         await ending.wait()
+        app[_LEAVING].set()
+        ending.clear()
+        with contextlib.suppress(TimeoutError):
+            # Told twice is told to hurry.
+            async with asyncio.timeout((limits or Limits()).leave_seconds):
+                await ending.wait()

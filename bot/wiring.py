@@ -16,7 +16,7 @@ import secrets
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import aiohttp
@@ -46,14 +46,16 @@ from bot.store.numbers import KEY_PURPOSE
 from bot.store.store import SqlStore, WrongTenant, open_store
 from bot.teams.activity_rules import GateRules, service_url_problem
 from bot.teams.adapter import RingfenceAdapter
+from bot.teams.addresses import Addresses
 from bot.teams.connector import Connectors
+from bot.teams.drawing import Turns
 from bot.teams.gate import Gate, explain
 from bot.teams.handler import TURN_SECONDS, RingfenceBot
-from bot.teams.outbound import Addresses, TeamsMessenger
+from bot.teams.outbound import TeamsMessenger
 from bot.teams.signing_keys import SigningKeys
 from bot.telemetry import Counters, configure_logging
 from bot.tokens import Certificate, Credential, EntraTokens, ManagedIdentity, Secret
-from bot.web import build_app
+from bot.web import Limits, build_app
 from bot.web import serve as serve_http
 from bot.workflow.desk import Desk
 from bot.workflow.numbering import IndexedDirectory, NumberIndex
@@ -62,6 +64,8 @@ from bot.workflow.scanning import Scanning
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _STORE_PROBLEMS = (DatabaseInUse, KeyFileUnsafe, KeyMissing, SchemaAhead, WrongTenant, StoreUnavailable)
+#: A pause that the directory asked another process for is kept here within this time.
+PAUSES_SEEN = timedelta(seconds=2)
 log = logging.getLogger(__name__)
 
 
@@ -120,14 +124,21 @@ async def assembled(
     """Everything built and opened; closed in reverse order. The wraps let a test stand between the parts."""
     async with contextlib.AsyncExitStack() as stack:
         outside = await _outside(settings, clock or SystemClock(), wrap_store, wrap_directory, stack)
-        addresses = Addresses(settings.start_url or "", settings.tenant_id, f"28:{settings.app_id}")
-        messenger = TeamsMessenger(outside.store, outside.connectors, addresses)
+        addresses = Addresses(
+            outside.store,
+            outside.clock,
+            settings.start_url or "",
+            settings.tenant_id,
+            f"28:{settings.app_id}",
+        )
+        turns = Turns(outside.store if outside.shared else None, outside.clock, outside.worker)
+        messenger = TeamsMessenger(outside.store, outside.connectors, addresses, turns)
         desk = _desk(settings, policy, outside, messenger)
-        jobs = _jobs(policy, outside, desk, messenger, real_clock=clock is None, settings=settings)
+        jobs = _jobs(policy, outside, desk, messenger, real_clock=clock is None)
         keys = SigningKeys(
             settings.metadata_url, outside.session, outside.clock, count=outside.counters.count
         )
-        bot = RingfenceBot(desk, outside.store, messenger, addresses, jobs.wake, turn_seconds=turn_seconds)
+        bot = RingfenceBot(desk, messenger, addresses, jobs.wake, turn_seconds=turn_seconds)
         stack.push_async_callback(bot.settle)
         await outside.store.watch(jobs.wake)
         await keys.warm()
@@ -147,8 +158,13 @@ async def assembled(
 
 @dataclass(frozen=True, slots=True)
 class _Outside:
-    """The adapters of one installation. kept: the store itself; store: as the workflow is given it."""
+    """The adapters of one installation. kept: the store itself; store: as the workflow is given it.
 
+    worker: this process, among those that may share the database.
+    """
+
+    worker: str
+    shared: bool
     clock: Clock
     counters: Counters
     ring: KeyRing
@@ -190,7 +206,9 @@ async def _outside(
     stack.push_async_callback(index.settle)
     directory = IndexedDirectory(wrap_directory(graph), index)
     return _Outside(
-        clock, counters, ring, store, wrap_store(store), session, connectors, graph, index, directory
+        f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}",
+        settings.database.sqlite_path is None,
+        *(clock, counters, ring, store, wrap_store(store), session, connectors, graph, index, directory),
     )
 
 
@@ -223,27 +241,33 @@ def _jobs(
     messenger: TeamsMessenger,
     *,
     real_clock: bool,
-    settings: Settings,
 ) -> Jobs:
-    worker = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
     scanning = Scanning(
         outside.graph,
         outside.directory,
         outside.kept,
         outside.index,
         outside.clock,
-        worker,
+        outside.worker,
         policy.scan_per_minute or 1,
     )
+
+    async def see_pauses() -> timedelta:
+        await outside.graph.resume()
+        return PAUSES_SEEN
+
+    chores = [scanning.step] if policy.scan_per_minute else []
+    if outside.shared:
+        chores.append(see_pauses)
     return Jobs(
         desk,
         outside.store,
         messenger,
         outside.clock,
         outside.counters,
-        worker,
-        check_skew=real_clock and settings.database.sqlite_path is None,
-        scan=scanning.step if policy.scan_per_minute else None,
+        outside.worker,
+        check_skew=real_clock and outside.shared,
+        chores=chores,
     )
 
 
@@ -305,6 +329,7 @@ async def _serve(settings: Settings, policy: Policy) -> None:
                 settings.host,
                 settings.port,
                 settings.metrics_port,
+                limits=Limits(leave_seconds=settings.drain_seconds),
                 render=parts.counters.render,
                 count=parts.counters.count,
                 opened=lambda port: log.info("listening", extra={"port": port}),

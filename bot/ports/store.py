@@ -270,7 +270,19 @@ class LaneBook(Protocol):
         ...
 
 
-class Store(LaneBook, Protocol):
+class LeaseBook(Protocol):
+    """Names that one process at a time holds."""
+
+    async def hold_lease(self, name: str, worker: str, now: datetime, until: datetime) -> bool:
+        """Take or lengthen a lease by name; False while somebody else's lives."""
+        ...
+
+    async def release_lease(self, name: str, worker: str) -> None:
+        """Give it back; somebody else's stays."""
+        ...
+
+
+class Store(LaneBook, LeaseBook, Protocol):
     """The system of record. Each method is one transaction; times are the caller's Clock."""
 
     async def commit(self, commit: Commit) -> Won | Lost: ...
@@ -386,6 +398,10 @@ class Store(LaneBook, Protocol):
 
     async def forget_conversation(self, oid: str) -> None: ...
 
+    async def service_url(self) -> str:
+        """An address at which somebody of this directory was met; "" = nobody yet."""
+        ...
+
     async def card_posted(self, card: PostedCard) -> None: ...
 
     async def cards(self, change_id: str) -> tuple[PostedCard, ...]: ...
@@ -410,7 +426,11 @@ class Store(LaneBook, Protocol):
         """Newest first, and how many more there are, counted up to outcome.MORE_COUNTED."""
         ...
 
-    async def append_audit(self, at: datetime, events: Sequence[AuditEvent]) -> None: ...
+    async def append_audit(
+        self, at: datetime, events: Sequence[AuditEvent], *, once: str = "", until: datetime | None = None
+    ) -> None:
+        """once: what several would append under this name is appended once `until` that time."""
+        ...
 
     async def verify_audit(self) -> ChainReport: ...
 

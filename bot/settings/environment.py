@@ -66,6 +66,7 @@ class Settings:
     host: str
     port: int
     metrics_port: int
+    drain_seconds: int
     graph_profile: str
     read_only: bool
     allow_loopback: bool
@@ -177,6 +178,8 @@ def _untyped(name: str, kind: str, context: Mapping[str, object], given: Mapping
         return Problem(name, f"the value is unknown.{hint}", f"Use {expected}.")
     if kind == "bool_parsing":
         return Problem(name, "it is neither true nor false", "Write true or false.")
+    if name == "DRAIN_SECONDS":
+        return Problem(name, "it is not a number of seconds", "Write a whole number from 0 to 120.")
     return Problem(name, "it is not a port number", "Write a whole number up to 65535.")
 
 
@@ -232,6 +235,7 @@ def _settings(names: Names, asked: Asked, database: Database, keys: tuple[DataKe
         host=asked.host,
         port=names.port,
         metrics_port=names.metrics_port,
+        drain_seconds=names.drain_seconds,
         graph_profile=names.graph_profile,
         read_only=names.read_only,
         allow_loopback=names.allow_loopback,

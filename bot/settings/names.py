@@ -143,6 +143,14 @@ class Names(BaseSettings):
         description="Port of /metrics, on 127.0.0.1 only. 0 = off. A taken port refuses the start.",
         json_schema_extra={"unsafe": "The same as PORT: figures about the bot would be public; refused."},
     )
+    drain_seconds: int = Field(
+        default=0,
+        ge=0,
+        le=120,
+        description="How many seconds the bot still answers after it was told to stop, while /readyz already "
+        "says no. Behind a load balancer: longer than it takes to notice, so that a restart loses no click.",
+        json_schema_extra={"unsafe": "None: a click that meets a closed door is sent again by Teams."},
+    )
     graph_profile: Literal["phone-only", "default-guard"] = _setting(
         "phone-only",
         "Which Graph permissions the bot uses (docs/permissions.md). phone-only cannot see or restore the "

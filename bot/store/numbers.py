@@ -50,12 +50,6 @@ _OLDER = (
     .order_by(_p.person_oid)
     .limit(sa.bindparam("limit", type_=sa.Integer))
 )
-_TAKE = (
-    sa.update(t.leases)
-    .where(_l.name == sa.bindparam("lease"))
-    .where(sa.or_(_l.owner == sa.bindparam("worker"), _l.until < sa.bindparam("now", type_=t.UtcTime)))
-    .values(owner=sa.bindparam("worker"), until=sa.bindparam("until_", type_=t.UtcTime))
-)
 
 
 def use_key(connection: Connection, fingerprint: str) -> None:
@@ -167,11 +161,3 @@ def keep_scan(connection: Connection, tenant: str, scan: Scan) -> None:
         "people_seen": scan.seen,
     }
     connection.execute(t.upsert(connection, t.scan_state), values)
-
-
-def hold_lease(connection: Connection, name: str, worker: str, now: datetime, until: datetime) -> bool:
-    """Take or lengthen a lease by name; False while somebody else's lives."""
-    given = {"lease": name, "worker": worker, "now": now, "until_": until}
-    if connection.execute(_TAKE, given).rowcount:
-        return True
-    return t.insert_new(connection, t.leases, {"name": name, "owner": worker, "until": until})

@@ -38,7 +38,7 @@ from bot.ports import (
     Recent,
     Won,
 )
-from bot.store import absences, freezes, numbers, queries, quotas, rows, switches, undo, work
+from bot.store import absences, freezes, leases, numbers, queries, quotas, rows, switches, undo, work
 from bot.store import tables as t
 from bot.store.audit import MANY_STREAMS, ONE_STREAM, Chain
 from bot.store.commits import LosingError, Writer, check, find_received, makes_due
@@ -267,6 +267,10 @@ class SqlStore:
         query = sa.delete(t.conversations).where(t.conversations.c.oid == oid)
         await self._database.write(lambda c: c.execute(query).close())
 
+    async def service_url(self) -> str:
+        query = sa.select(t.conversations.c.service_url).limit(1)
+        return await self._database.read(lambda c: c.execute(query).scalar()) or ""
+
     async def card_posted(self, card: PostedCard) -> None:
         await self._database.write(partial(_put, t.posted_cards, card))
 
@@ -307,8 +311,14 @@ class SqlStore:
     async def history(self, subject_oid: str, limit: int) -> tuple[tuple[AuditRecord, ...], int]:
         return await self._database.read(lambda c: self._chain.history(c, subject_oid, limit))
 
-    async def append_audit(self, at: datetime, events: Sequence[AuditEvent]) -> None:
-        await self._database.write(lambda c: self._chain.append(c, at, events))
+    async def append_audit(
+        self, at: datetime, events: Sequence[AuditEvent], *, once: str = "", until: datetime | None = None
+    ) -> None:
+        def append(connection: Connection) -> None:
+            if not once or until is None or leases.take_once(connection, once, at, until):
+                self._chain.append(connection, at, events)
+
+        await self._database.write(append)
 
     async def verify_audit(self) -> ChainReport:
         return await self._database.read(self._chain.verify)
@@ -335,7 +345,10 @@ class SqlStore:
         await self._database.write(lambda c: numbers.keep_scan(c, self._tenant, scan))
 
     async def hold_lease(self, name: str, worker: str, now: datetime, until: datetime) -> bool:
-        return await self._database.write(lambda c: numbers.hold_lease(c, name, worker, now, until))
+        return await self._database.write(lambda c: leases.hold(c, name, worker, now, until))
+
+    async def release_lease(self, name: str, worker: str) -> None:
+        await self._database.write(lambda c: leases.release(c, name, worker))
 
     # --- the database itself ------------------------------------------------------------------------------
     async def now(self) -> datetime:

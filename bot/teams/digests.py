@@ -5,14 +5,13 @@ Knows that card and where it stands. Must not know what waits, nor how the list 
 
 from __future__ import annotations
 
-import asyncio
-import weakref
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import replace
 
 from bot.domain.outcome import Outcome, Page, PageKind
 from bot.ports import Conversation, Delivered, Delivery, PostedCard, Store
 from bot.teams.connector import SendRefused
+from bot.teams.drawing import Turns
 
 #: With so many waiting, the next one does not get a card of its own.
 MANY = 5
@@ -31,18 +30,19 @@ def digest(waiting: int) -> Page:
 class Digests:
     """At most one such card for each person. send: a new card; put: another in its place."""
 
-    def __init__(self, store: Store, send: Send, put: Put, delete: Delete) -> None:
+    def __init__(self, store: Store, turns: Turns, send: Send, put: Put, delete: Delete) -> None:
         self._store = store
         self._send, self._put, self._delete = send, put, delete
         # One drawing at a time for each person, so that an older number never lands on a newer one.
-        self._locks: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
+        self._turns = turns
 
     async def tell(self, oid: str, *, anew: bool) -> Delivered:
-        """The number as it is now, in the card that stands there, or in a new one. Raises as sending does.
+        """The number as it is now, in the card that stands there, or in a new one. Raises as sending does,
+        and NotOurTurn.
 
         anew: the person is reminded, which an update would not do: a new card, and the old one goes.
         """
-        async with self._locks.setdefault(oid, asyncio.Lock()):
+        async with self._turns.of(_KEY + oid):
             waiting = await self._store.count_waiting(oid)
             standing = await self._standing((oid,))
             if standing and not anew and await self._update(standing[0], waiting):
@@ -59,7 +59,7 @@ class Digests:
     async def refresh(self, oids: Collection[str]) -> None:
         """Bring the cards of these people up to what is true now, where they have one."""
         for card in await self._standing(oids):
-            async with self._locks.setdefault(card.reader_oid, asyncio.Lock()):
+            async with self._turns.of(_KEY + card.reader_oid):
                 waiting = await self._store.count_waiting(card.reader_oid)
                 if waiting != card.drawn_version:
                     await self._update(card, waiting)

@@ -18,11 +18,12 @@ from bot.domain import reasons
 from bot.domain.change import TERMINAL
 from bot.domain.outcome import Outcome, Page, Refused, Working
 from bot.domain.people import Reader, object_id
-from bot.ports import Conversation, Store
+from bot.ports import Conversation
+from bot.teams.addresses import Addresses
 from bot.teams.connector import SendError
 from bot.teams.inbound import conversation_of, from_action, from_message, is_run
 from bot.teams.invokes import InvokeReply
-from bot.teams.outbound import CARD, Addresses, TeamsMessenger, card_activity, change_of, draw
+from bot.teams.outbound import CARD, TeamsMessenger, card_activity, change_of, draw
 from bot.teams.turn import admitted
 from bot.telemetry import correlation_id
 from bot.workflow.desk import Desk
@@ -30,7 +31,6 @@ from bot.workflow.parts import Envelope
 
 # Teams shows an error after about 5 s and sends again after about 15 s; people expect a sign within 2 s.
 TURN_SECONDS = 1.5
-REMEMBERED = 10_000
 MESSAGE = "application/vnd.microsoft.activity.message"
 BELOW = "Here it is, below."
 
@@ -43,7 +43,6 @@ class RingfenceBot(TeamsActivityHandler):  # type: ignore[misc]  # the SDK ships
     def __init__(
         self,
         desk: Desk,
-        store: Store,
         messenger: TeamsMessenger,
         addresses: Addresses,
         wake: Callable[[], None],
@@ -52,7 +51,6 @@ class RingfenceBot(TeamsActivityHandler):  # type: ignore[misc]  # the SDK ships
     ) -> None:
         """wake: called after everything that may have made something due."""
         self._desk = desk
-        self._store = store
         self._messenger = messenger
         self._addresses = addresses
         self._wake = wake
@@ -126,22 +124,14 @@ class RingfenceBot(TeamsActivityHandler):  # type: ignore[misc]  # the SDK ships
         if _is_shared(activity) or oid is None:
             return
         if _says_goodbye(activity):
-            await self._store.forget_conversation(oid)
-            self._addresses.known.pop(oid, None)
+            await self._addresses.left(oid)
         else:
-            await self._remember(activity)
+            await self._remember(activity, anew=True)
 
-    async def _remember(self, activity: Activity) -> Conversation:
-        """The latest reference wins; it is written only when something in it changed."""
+    async def _remember(self, activity: Activity, *, anew: bool = False) -> Conversation:
         oid = object_id(activity.from_property.aad_object_id or "") or ""
         conversation = conversation_of(activity, oid, self._addresses.tenant_id)
-        known = self._addresses.known
-        if known.get(oid) != conversation:
-            await self._store.remember_conversation(conversation)
-            if len(known) >= REMEMBERED:
-                known.clear()
-            known[oid] = conversation
-            self._addresses.latest = conversation.service_url
+        await self._addresses.met(conversation, anew=anew)
         return conversation
 
     def _wake_after(self, outcome: Outcome) -> None:
@@ -196,8 +186,9 @@ class RingfenceBot(TeamsActivityHandler):  # type: ignore[misc]  # the SDK ships
             except Exception as error:
                 log.error("a late answer failed", extra={"kind": "turn"}, exc_info=error)
                 outcome = Refused((reasons.INTERNAL.refuse(reference=correlation_id.get()),))
-            await self._posted(outcome, conversation, activity_id, seen=True)
+            # Remembered when it stands there: before that nobody else can draw on it.
             await self._put(conversation, activity_id, outcome, reader)
+            await self._posted(outcome, conversation, activity_id, seen=True)
             self._wake()
 
         task = asyncio.create_task(finish())

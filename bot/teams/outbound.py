@@ -6,11 +6,9 @@ from the workflow, at the moment of sending.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import uuid
-import weakref
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -30,8 +28,10 @@ from bot.ports import (
     Reach,
     Store,
 )
+from bot.teams.addresses import Addresses
 from bot.teams.connector import Connectors, SendError, SendLater, SendRefused
 from bot.teams.digests import MANY, Digests
+from bot.teams.drawing import NotOurTurn, Turns
 from bot.workflow.desk import Desk
 
 CARD = "application/vnd.microsoft.card.adaptive"
@@ -46,6 +46,7 @@ _WORDS = {
 _GONE = frozenset({"ActivityNotFoundInConversation", "ConversationNotFound", "BotNotInConversationRoster"})
 _REDRAWN_AT_MOST = 5
 _ASKING = (MessageKind.ASK, MessageKind.REMIND)
+_DRAWN_ELSEWHERE = timedelta(seconds=1)
 
 
 def draw(outcome: Outcome, reader: Reader) -> cards.Drawn:
@@ -85,27 +86,16 @@ def reader_of(conversation: Conversation) -> Reader:
     return Reader(conversation.oid, conversation.locale, conversation.timezone)
 
 
-@dataclass(slots=True)
-class Addresses:
-    """The service address to start a conversation at: the cloud's default until Teams has told a better."""
-
-    latest: str
-    tenant_id: str
-    bot_id: str
-    known: dict[str, Conversation] = field(default_factory=dict)
-
-
 class TeamsMessenger:
     """The Messenger port. `present` is given late, because the desk itself needs a messenger."""
 
-    def __init__(self, store: Store, connectors: Connectors, addresses: Addresses) -> None:
+    def __init__(self, store: Store, connectors: Connectors, addresses: Addresses, turns: Turns) -> None:
         self._store = store
         self._connectors = connectors
         self._addresses = addresses
         self._desk: Desk | None = None
-        # One redraw of a change at a time, so that an older drawing never lands after a newer one.
-        self._locks: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
-        self._digests = Digests(store, self._send, self._put, self._delete)
+        self._turns = turns
+        self._digests = Digests(store, turns, self._send, self._put, self._delete)
 
     def attach(self, desk: Desk) -> None:
         """The desk whose present state is drawn."""
@@ -143,6 +133,8 @@ class TeamsMessenger:
             return await self._refused(message, error)
         except SendError as error:
             return Delivered(Delivery.LATER, error.code)
+        except NotOurTurn:
+            return Delivered(Delivery.LATER, "DrawnElsewhere", _DRAWN_ELSEWHERE)
 
     async def posted(
         self, change: Change, conversation: Conversation, activity_id: str, version: int
@@ -160,12 +152,12 @@ class TeamsMessenger:
         await self._store.card_posted(card)
         latest = await self._store.change(change.id)
         if latest is not None and latest.state is not change.state:
-            with contextlib.suppress(SendLater):
+            with contextlib.suppress(SendLater, NotOurTurn):
                 await self._redraw(latest)
 
     async def follow(self, change: Change) -> None:
         """Bring the posted cards of a change up to what is true now; what fails is left to the outbox."""
-        with contextlib.suppress(SendError):
+        with contextlib.suppress(SendError, NotOurTurn):
             await self._redraw(change)
 
     async def update(
@@ -207,8 +199,7 @@ class TeamsMessenger:
             await self._connectors.at(card.service_url).delete(card.conversation_id, card.activity_id)
 
     async def _redraw(self, change: Change) -> Delivered:
-        lock = self._locks.setdefault(change.id, asyncio.Lock())
-        async with lock:
+        async with self._turns.of(change.id) as still_ours:
             for _ in range(_REDRAWN_AT_MOST):
                 latest = await self._store.change(change.id)
                 if latest is None:
@@ -219,6 +210,7 @@ class TeamsMessenger:
                 if not stale:
                     break
                 for card in stale:
+                    await still_ours()
                     await self._redraw_card(latest, card)
         return Delivered(Delivery.DONE)
 
@@ -239,8 +231,7 @@ class TeamsMessenger:
 
     async def _refused(self, message: Message, error: SendRefused) -> Delivered:
         if error.status in (403, 404):
-            self._addresses.known.pop(message.to_oid, None)
-            await self._store.forget_conversation(message.to_oid)
+            await self._addresses.left(message.to_oid)
             return Delivered(Delivery.UNREACHABLE, _why(error))
         return Delivered(Delivery.LATER if error.status >= 500 else Delivery.UNREACHABLE, _why(error))
 
@@ -255,10 +246,11 @@ class TeamsMessenger:
 
     async def _create(self, oid: str) -> Conversation | str:
         """The conversation, or in words why there is none."""
-        if not self._addresses.latest:
+        start = await self._addresses.start()
+        if not start:
             return "no Teams address is known yet"
         try:
-            connector = self._connectors.at(self._addresses.latest)
+            connector = self._connectors.at(start)
             created = await connector.create_conversation(
                 self._addresses.tenant_id, self._addresses.bot_id, oid
             )

@@ -239,7 +239,9 @@ class Desk:
             row = denied(
                 verb, refusal.reason.family, envelope.oid, refusal.code, subject, envelope.correlation_id
             )
-            await self._parts.store.append_audit(now, [row])
+            # This memory only saves asking: the store knows what the other processes have recorded.
+            name = f"refused|{envelope.oid}|{refusal.code}"
+            await self._parts.store.append_audit(now, [row], once=name, until=now + _AUDIT_AGAIN)
             self._audited[(envelope.oid, refusal.code)] = now
         return outcome
 

@@ -22,8 +22,9 @@ from bot.domain.phone import PhoneNumber
 from bot.ports import Clock, Directory, DirectoryUnavailable, Metrics, Receipt, StoreUnavailable, Unread
 
 log = logging.getLogger(__name__)
-#: What was seen unchanged within this time is not written again: the age shown is at most that much too old.
-SAME_FOR = timedelta(hours=1)
+#: What was seen unchanged within this time is not written again: the age shown is at most that much too old,
+#: and so is a row that another process wrote in between.
+SAME_FOR = timedelta(minutes=1)
 _REMEMBERED = 50_000
 _AT_ONCE = 200
 _COVERAGE_FOR = timedelta(minutes=1)

@@ -229,3 +229,30 @@ async def test_metrics_have_their_own_door() -> None:
             assert answer.status == 404
     stop.set()
     await serving
+
+
+async def test_told_to_stop_it_says_so_and_still_answers() -> None:
+    """While others learn that it leaves, each request is answered, on a connection that then ends."""
+    stop, opened = asyncio.Event(), asyncio.get_running_loop().create_future()
+    limits = Limits(leave_seconds=30, finish_seconds=0.5)
+    app = build_app(_messages, Checks(), limits=limits)
+    serving = asyncio.create_task(
+        serve(app, "127.0.0.1", 0, 0, stop=stop, opened=opened.set_result, limits=limits)
+    )
+    url = f"http://127.0.0.1:{await opened}"
+    async with aiohttp.ClientSession() as session:
+        async with session.get(f"{url}/readyz") as answer:
+            assert (answer.status, answer.headers.get("Connection")) == (200, None)
+        stop.set()
+        await asyncio.sleep(0)
+        async with session.get(f"{url}/readyz") as answer:
+            said = await answer.json()
+            assert (answer.status, said) == (503, {"store": True, "keys": True, "staying": False})
+        for _ in range(3):
+            async with session.post(f"{url}/api/messages") as answer:
+                assert (answer.status, answer.headers.get("Connection")) == (201, "close")
+        assert not serving.done()
+        # Told once more it does not wait any longer.
+        stop.set()
+        async with asyncio.timeout(5):
+            await serving

@@ -422,7 +422,7 @@ async def test_the_worker_drives_the_scan_until_it_stops(h: House) -> None:
             return timedelta(hours=1)
         return timedelta()
 
-    jobs = Jobs(h.desk, h.store, h.messenger, h.clock, h.tally, "w", check_skew=False, scan=step)
+    jobs = Jobs(h.desk, h.store, h.messenger, h.clock, h.tally, "w", check_skew=False, chores=(step,))
     running = asyncio.create_task(jobs.run())
     await asyncio.wait_for(enough.wait(), 5)
     jobs.stop()
