@@ -6,10 +6,6 @@ pressed) nor numbers in clear, except the preview's own number for reading back.
 
 from __future__ import annotations
 
-from typing import Final
-
-import microsoft_teams.cards as ac
-
 from bot.domain.change import Change, State
 from bot.domain.outcome import (
     Applied,
@@ -25,17 +21,16 @@ from bot.domain.outcome import (
 from bot.domain.reason import Refusal
 
 from . import phrases, verbs
+from .decisions import approve, not_you, press, reject
 from .proofs import proof_line
 from .refusals import code_line, reason_lines
 from .sentences import sentences_of
-from .sheet import Button, Drawn, Sheet, Style
+from .sheet import Drawn, Sheet
 from .signals import signals
 from .stops import paused
-from .subject import about, deciders, op_facts, reference, rows, subject, votes, waiting, why
+from .subject import about, deciders, goes_on, op_facts, reference, rows, subject, votes, waiting, why
 from .verdicts import uses_line
 from .words import Words, msg
-
-NOT_YOU: Final = msg("If you did not ask for this, tell your IT security now.")
 
 
 def preview(outcome: Preview, _: Words, said: Refusal | None = None) -> Drawn:
@@ -45,6 +40,7 @@ def preview(outcome: Preview, _: Words, said: Refusal | None = None) -> Drawn:
     _say_first(sheet, _, said)
     sheet.status(*phrases.STATES[State.PREVIEWED])
     subject(sheet, _, change)
+    goes_on(sheet, change)
     if outcome.in_full is not None:
         sheet.secret(
             msg("Only you see this. Read it back to the caller:"),
@@ -61,9 +57,9 @@ def preview(outcome: Preview, _: Words, said: Refusal | None = None) -> Drawn:
     deciders(sheet, _, change)
     _asked_why(sheet, _, change)
     title = msg("Submit for approval") if change.steps else msg("Submit")
-    buttons = [_request(_, view, title, verbs.SUBMIT, "positive")] if view.may_submit else []
+    buttons = [press(_, view, title, verbs.SUBMIT, "positive")] if view.may_submit else []
     if view.may_cancel:
-        buttons.append(_request(_, view, msg("Cancel"), verbs.CANCEL))
+        buttons.append(press(_, view, msg("Cancel"), verbs.CANCEL))
     _paused(sheet, _, view)
     sheet.buttons(*buttons)
     _typed_cancel(sheet, view)
@@ -85,7 +81,7 @@ def awaiting(outcome: AwaitingApproval, _: Words) -> Drawn:
         case Audience.APPROVER:
             _for_approver(sheet, _, view)
         case Audience.TARGET:
-            _for_target(sheet, _, change)
+            _for_target(sheet, _, view)
         case Audience.REQUESTER | Audience.ONLOOKER:
             subject(sheet, _, change)
             waiting(sheet, _, change)
@@ -112,6 +108,7 @@ def working(outcome: Working, _: Words) -> Drawn:
     elif view.paused is None:
         sheet.say(msg("This card changes by itself when the result is certain."))
     _paused(sheet, _, view)
+    not_you(sheet, _, view)
     _buttons(sheet, _, view)
     return sheet.done(None if view.audience is Audience.TARGET else view.card)
 
@@ -126,8 +123,7 @@ def applied(outcome: Applied, _: Words) -> Drawn:
     said = sentences_of(change)
     sheet.title(said.done_to_you if mine else said.done, **op_facts(_, change, op))
     rows(sheet, _, change)
-    if mine:
-        sheet.box("⚠", "attention", NOT_YOU)
+    not_you(sheet, _, view)
     for note in change.notes:
         if not mine and (note in phrases.AFTERWARDS or note not in phrases.EFFECTS):
             sheet.point(phrases.AFTERWARDS.get(note, "{note}"), "⚠", note=note, name=change.target.name)
@@ -152,6 +148,7 @@ def failed(outcome: Failed, _: Words) -> Drawn:
     sheet.title(outcome.refusal.reason.title, **phrases.facts_of(outcome.refusal, _))
     reason_lines(sheet, _, outcome.refusal)
     about(sheet, _, view)
+    not_you(sheet, _, view)
     code_line(sheet, outcome.refusal.code)
     return sheet.done()
 
@@ -170,6 +167,7 @@ def unconfirmed(outcome: Unconfirmed, _: Words) -> Drawn:
     if view.audience is not Audience.TARGET:
         sheet.box("⚠", "warning", msg("Please do not repeat it elsewhere in the meantime."))
     about(sheet, _, view)
+    not_you(sheet, _, view)
     return sheet.done(None if view.audience is Audience.TARGET else view.card)
 
 
@@ -192,83 +190,44 @@ def _for_approver(sheet: Sheet, _: Words, view: View) -> None:
         sheet.pair(
             msg("Asked by"), "{upn}, {when}", upn=change.requester.upn, when=_.when(change.submitted_at)
         )
+    goes_on(sheet, change)
     sheet.pair(msg("Rule"), "{rule}", rule=change.rule)
+    if not view.may_vote:
+        waiting(sheet, _, change)
+        return
     votes(sheet, _, change)
     if change.expires_at:
         sheet.pair(msg("Decide until"), "{when}", when=_.when(change.expires_at))
-    if view.may_vote:
-        sheet.quiet(
-            msg("Not sure? Ask {name} in person or by a way you already know, never by the new number."),
-            "Medium",
-            name=change.target.name,
-        )
-    elif not change.votes:
-        waiting(sheet, _, change)
+    sheet.quiet(
+        msg("Not sure? Ask {name} in person or by a way you already know, never by the new number."),
+        "Medium",
+        name=change.target.name,
+    )
 
 
-def _for_target(sheet: Sheet, _: Words, change: Change) -> None:
+def _for_target(sheet: Sheet, _: Words, view: View) -> None:
+    change = view.change
     sheet.title(msg("Somebody asked to change your phone"))
     for op in change.operations:
         sheet.say(sentences_of(change).asked_of_you, **op_facts(_, change, op))
     sheet.say(msg("Nothing is changed before it is approved. You need not do anything if it is right."))
-    sheet.box("⚠", "attention", NOT_YOU)
-    sheet.quiet(msg("Quote {id} when you call."), id=change.printed_id)
+    not_you(sheet, _, view)
 
 
 def _buttons(sheet: Sheet, _: Words, view: View) -> None:
     if view.may_vote:
-        sheet.buttons(_approve(_, view), _reject(_, view))
+        sheet.buttons(approve(_, view), reject(_, view))
         sheet.quiet(
             msg("Or type `approve {id} in person` or `reject {id} because …`"), id=view.change.printed_id
         )
+    elif view.may_withdraw:
+        sheet.buttons(press(_, view, msg("Take my approval back"), verbs.WITHDRAW))
+        sheet.quiet(msg("Or type `withdraw {id}`"), id=view.change.printed_id)
     elif view.may_cancel:
-        sheet.buttons(_request(_, view, msg("Cancel the request"), verbs.CANCEL))
+        sheet.buttons(press(_, view, msg("Cancel the request"), verbs.CANCEL))
         _typed_cancel(sheet, view)
     elif view.audience is not Audience.TARGET:
         reference(sheet, view)
-
-
-def _approve(_: Words, view: View) -> ac.ShowCardAction:
-    """Opens the choice that an approval needs, on a card of its own: a client checks the fields of all cards
-    around a button, so that a required choice on the main card would stand in the way of Reject.
-    """
-    name = view.change.target.name
-    field = ac.ChoiceSetInput(
-        id=verbs.HOW,
-        label=_(msg("How do you know that {name} wants this?"), name=name),
-        style="expanded",
-        wrap=True,
-        is_required=True,
-        error_message=_(msg("Please say how you know.")),
-        choices=[
-            ac.Choice(title=_(said, name=name), value=how) for how, (said, _short) in phrases.HOWS.items()
-        ],
-    )
-    data = verbs.request_data(view.card)
-    button = Button(_(msg("Approve")), verbs.APPROVE, data, style="positive", inputs=True)
-    inner = ac.AdaptiveCard(version="1.5", body=[field, ac.ActionSet(actions=[button.action()])])
-    return ac.ShowCardAction(title=_(msg("Approve …")), card=inner)
-
-
-def _reject(_: Words, view: View) -> ac.ShowCardAction:
-    """Opens the field for the reason, so that Reject is never pressed by accident nor without a why."""
-    field = ac.TextInput(
-        id=verbs.BECAUSE,
-        label=_(msg("Why not? {name} reads this."), name=view.change.requester.name),
-        is_required=True,
-        error_message=_(msg("Please say why.")),
-        is_multiline=True,
-        max_length=verbs.REASON_LENGTH,
-        placeholder=_(msg("For example: the caller could not be verified")),
-    )
-    data = verbs.request_data(view.card)
-    button = Button(_(msg("Reject")), verbs.REJECT, data, style="destructive", inputs=True)
-    inner = ac.AdaptiveCard(version="1.5", body=[field, ac.ActionSet(actions=[button.action()])])
-    return ac.ShowCardAction(title=_(msg("Reject …")), card=inner)
-
-
-def _request(_: Words, view: View, title: str, verb: str, style: Style = "default") -> Button:
-    return Button(_(title), verb, verbs.request_data(view.card), style=style)
 
 
 def _typed_cancel(sheet: Sheet, view: View) -> None:

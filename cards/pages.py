@@ -36,9 +36,9 @@ MOST_BUTTONS: Final = 6
 _GROUPS: Final = (
     (msg("Look"), (c.Show, c.Check, c.History, c.WhoHas, c.OpenRequests)),
     (msg("Change"), (c.SetPhone, c.RemovePhone, c.Swap, c.SmsSignIn, c.Submit, c.Repeat)),
-    (msg("Decide"), (c.Approvals, c.Approve, c.Reject, c.Out)),
-    (msg("Follow"), (c.MyRequests, c.Status, c.Nudge, c.Cancel)),
-    (msg("Stop"), (c.Freeze, c.Unfreeze, c.Pause, c.Resume)),
+    (msg("Decide"), (c.Approvals, c.Approve, c.Reject, c.Withdraw, c.Out)),
+    (msg("Follow"), (c.MyRequests, c.Status, c.Nudge, c.Cancel, c.Take)),
+    (msg("Stop"), (c.NotMe, c.Freeze, c.Unfreeze, c.Pause, c.Resume)),
     (msg("Ask me"), (c.Whoami, c.Explain)),
 )
 # What help says, where the documentation of a command is too long for a phone. A change is shown by the
@@ -57,6 +57,9 @@ _SHORT: Final[dict[type[object], tuple[str, str]]] = {
     c.Approvals: ("approvals", msg("what waits for you")),
     c.Approve: ("approve R-7K2Q9M-4F3A in person", msg("say yes to exactly that request")),
     c.Reject: ("reject R-7K2Q9M-4F3A because not verified", msg("say no, and why")),
+    c.Withdraw: ("withdraw R-7K2Q9M", msg("take your approval back")),
+    c.NotMe: ("not me R-7K2Q9M", msg("the request about your phone is not yours")),
+    c.Take: ("take R-7K2Q9M", msg("go on with a colleague's request")),
     c.MyRequests: ("my requests", msg("what you asked for")),
     c.Status: ("status R-7K2Q9M", msg("how a request stands")),
     c.Nudge: ("nudge R-7K2Q9M", msg("remind those who have not decided")),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from bot.domain.change import How, State
+from bot.domain.change import How, NoKind, State
 from bot.domain.people import Role
 from bot.domain.phone import Slot
 from bot.domain.reason import Refusal
@@ -80,6 +80,13 @@ HOWS: Final[dict[How, tuple[str, str]]] = {
     How.KNOWN_NUMBER: (msg("I called {name} on a number I already knew"), msg("spoke on a known number")),
     How.DID_NOT: (msg("I did not speak to {name}"), msg("did not speak to them")),
 }
+# What a rejection means, as a choice on the card.
+KINDS: Final[dict[NoKind, str]] = {
+    NoKind.NOT_NOW: msg("Not now"),
+    NoKind.WRONG_PERSON: msg("I am the wrong person to ask: it goes to somebody else"),
+    NoKind.LEFT: msg("{name} has left the company"),
+    NoKind.FRAUD: msg("It looks like fraud: {name} is frozen here, and IT security is told"),
+}
 CAUSES: Final[dict[str, str]] = {
     "": msg("not reachable in Teams"),
     "not-installed": msg("has not installed this app in Teams"),
@@ -134,6 +141,7 @@ AFTERWARDS: Final[dict[str, str]] = {
     "guard-unchecked": msg("Afterwards I could not read the default or SMS sign-in: look at `show` later."),
     "sms-not-unique": msg("Saved. For SMS sign-in the number belongs to another account, not to this one."),
     "target-not-told": msg("{name} could not be told in Teams: tell them by another way."),
+    "not-me": msg("{name} says that this was not them. IT security has been told."),
 }
 SHOW_KEYS: Final[dict[str, str]] = {
     "default": msg("Default sign-in method"),
@@ -152,6 +160,10 @@ EVENTS: Final[dict[str, str]] = {
     "attempted": msg("sent to the directory"),
     "approver-unreachable": msg("an approver could not be asked"),
     "refused": msg("refused"),
+    "withdrawn": msg("an approval was taken back"),
+    "passed-on": msg("passed on to somebody else"),
+    "disputed": msg("the person said that it was not them"),
+    "taken-over": msg("taken over by a colleague"),
 }
 
 

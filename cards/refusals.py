@@ -5,21 +5,23 @@ Knows: how a refusal reads. Must not know: which refusals exist (the registry do
 
 from __future__ import annotations
 
-from bot.domain.outcome import AlreadySo, Refused
+from bot.domain.outcome import AlreadySo, Audience, Refused
 from bot.domain.policy import Action
 from bot.domain.reason import Refusal
 
 from . import phrases, verbs
+from .decisions import not_you
 from .sheet import Button, Drawn, Sheet, Style
 from .subject import about
 from .words import Words, msg
 
 
-def reason_lines(sheet: Sheet, _: Words, refusal: Refusal) -> None:
+def reason_lines(sheet: Sheet, _: Words, refusal: Refusal, *, only_why: bool = False) -> None:
     """Why, and what to do next."""
     facts = phrases.facts_of(refusal, _)
     sheet.say(refusal.reason.why, **facts)
-    sheet.pair(msg("What to do"), refusal.reason.next_step, **facts)
+    if not only_why:
+        sheet.pair(msg("What to do"), refusal.reason.next_step, **facts)
 
 
 def code_line(sheet: Sheet, *codes: str) -> None:
@@ -59,9 +61,12 @@ def refused(outcome: Refused, _: Words) -> Drawn:
         sheet.title(msg("{count} things stand in the way"), count=str(len(outcome.refusals)))
     for refusal in outcome.refusals:
         (sheet.heading if many else sheet.title)(refusal.reason.title, **phrases.facts_of(refusal, _))
-        reason_lines(sheet, _, refusal)
+        # How a request ended is a task for whoever made it, not for the person concerned.
+        aside = ended and outcome.view is not None and outcome.view.audience is Audience.TARGET
+        reason_lines(sheet, _, refusal, only_why=aside)
     if outcome.view is not None:
         about(sheet, _, outcome.view)
+        not_you(sheet, _, outcome.view)
     sheet.buttons(*_ways_on(_, outcome))
     code_line(sheet, *(refusal.code for refusal in outcome.refusals))
     return sheet.done()

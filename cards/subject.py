@@ -21,6 +21,12 @@ _HEADINGS: Final = {
     **dict.fromkeys(TERMINAL - {State.APPLIED}, (msg("Before"), msg("Asked for"))),
 }
 
+_VOTED: Final = {
+    Verdict.APPROVE: msg("Approved by"),
+    Verdict.REJECT: msg("Rejected by"),
+    Verdict.WITHDRAWN: msg("Approval taken back by"),
+}
+
 
 def subject(sheet: Sheet, _: Words, change: Change, mine: bool = False) -> None:
     """Whose phone, which one, and before -> after: the head of most cards."""
@@ -77,12 +83,21 @@ def deciders(sheet: Sheet, _: Words, change: Change) -> None:
 def votes(sheet: Sheet, _: Words, change: Change) -> None:
     """What was decided so far, by whom and when."""
     for vote in change.votes:
-        label = msg("Approved by") if vote.verdict is Verdict.APPROVE else msg("Rejected by")
+        label = _VOTED[vote.verdict]
         facts = {"name": vote.person.name, "when": _.when(vote.at), "because": vote.because}
         message = msg("{name}, {when}: {because}") if vote.because else "{name}, {when}"
-        if vote.how is not None:
+        if vote.how is not None and vote.verdict is Verdict.APPROVE:
             message, facts["how"] = "{name}, {how}, {when}", _(phrases.HOWS[vote.how][1])
         sheet.pair(label, message, **facts)
+
+
+def goes_on(sheet: Sheet, change: Change) -> None:
+    """That a request was taken over, and what that means."""
+    if change.parent_id and change.excluded:
+        sheet.say(
+            msg("Taken over from R-{id}: its votes do not count, and whoever asked first cannot approve it."),
+            id=change.parent_id,
+        )
 
 
 def why(sheet: Sheet, _: Words, change: Change) -> None:

@@ -14,6 +14,8 @@ SUBMIT: Final = "submit"
 CANCEL: Final = "cancel"
 APPROVE: Final = "approve"
 REJECT: Final = "reject"
+WITHDRAW: Final = "withdraw"
+NOT_ME: Final = "not-me"
 REFRESH: Final = "refresh"
 FORM_SET: Final = "form.set"
 FORM_REMOVE: Final = "form.remove"
@@ -23,7 +25,7 @@ FORM_SMS_OFF: Final = "form.sms-off"
 CHOOSE: Final = "choose"
 RUN: Final = "run"
 
-REQUEST_VERBS: Final = frozenset({SUBMIT, CANCEL, APPROVE, REJECT, REFRESH})
+REQUEST_VERBS: Final = frozenset({SUBMIT, CANCEL, APPROVE, REJECT, WITHDRAW, NOT_ME, REFRESH})
 FORM_VERBS: Final = frozenset({FORM_SET, FORM_REMOVE, FORM_SWAP, FORM_SMS_ON, FORM_SMS_OFF})
 VERBS: Final = REQUEST_VERBS | FORM_VERBS | {CHOOSE, RUN}
 
@@ -36,7 +38,8 @@ BECAUSE: Final = "because"
 HOW: Final = "how"
 PROOF: Final = "proof"
 EVIDENCE: Final = "evidence"
-INPUTS: Final = frozenset({WHO, SLOT, NUMBER, REASON, TICKET, BECAUSE, HOW, PROOF, EVIDENCE})
+KIND: Final = "kind"
+INPUTS: Final = frozenset({WHO, SLOT, NUMBER, REASON, TICKET, BECAUSE, HOW, KIND, PROOF, EVIDENCE})
 
 REASON_LENGTH: Final = 500
 TICKET_LENGTH: Final = 120

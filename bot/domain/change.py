@@ -158,8 +158,11 @@ class ResolvedStep:
 
 
 class Verdict(StrEnum):
+    """withdrawn: an approval that was taken back; it is shown and counts for nothing."""
+
     APPROVE = "approve"
     REJECT = "reject"
+    WITHDRAWN = "withdrawn"
 
 
 class How(StrEnum):
@@ -206,6 +209,9 @@ class Vote:
     because: str = ""
     how: How | None = None
     kind: NoKind | None = None
+
+
+NOTE_DISPUTED = "not-me"
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,6 +326,16 @@ class Change:
             return ()
         open_ones = (each for each in step.asked if each.state is Asking.ASKED)
         return tuple(each for each in open_ones if each.person.oid not in self.approved_by)
+
+    def passed_on_by(self, oid: str) -> bool:
+        """True when this person said of the present step that somebody else should decide."""
+        asked = self.step.asked if self.step else ()
+        return any(each.person.oid == oid and each.state is Asking.DECLINED for each in asked)
+
+    @property
+    def disputed(self) -> bool:
+        """True when the person concerned said that the request is not theirs."""
+        return NOTE_DISPUTED in self.notes
 
     @property
     def cooled_at(self) -> datetime | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from bot.domain.change import How, Proof
+from bot.domain.change import How, NoKind, Proof
 from bot.domain.phone import Slot
 
 
@@ -205,9 +205,35 @@ class Approve:
 
 @dataclass(frozen=True, slots=True)
 class Reject:
+    """By button (card) or typed (request with its tail)."""
+
     request: RequestId
     because: str = field(default="", repr=False)
     card: CardRef | None = None
+    kind: NoKind = NoKind.NOT_NOW
+
+
+@dataclass(frozen=True, slots=True)
+class Withdraw:
+    """An approver takes their own approval back, before the write has been started."""
+
+    request: RequestId
+    card: CardRef | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NotMe:
+    """The person concerned says that the request is not theirs: it ends if it can, and they are frozen."""
+
+    request: RequestId
+    card: CardRef | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """Another operator goes on with a request that still waits."""
+
+    request: RequestId
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,6 +308,11 @@ class Malformed:
     problem: str
 
 
+AboutARequest = (
+    Status | Repeat | Nudge | Take | Cancel | Approve | Reject | Withdraw | NotMe | Submit | Refresh
+)
+"""Everything that names a request, by its ID or by a button of its card."""
+
 Command = (
     Help
     | Hi
@@ -304,6 +335,9 @@ Command = (
     | Cancel
     | Approve
     | Reject
+    | Withdraw
+    | NotMe
+    | Take
     | Freeze
     | Unfreeze
     | Pause

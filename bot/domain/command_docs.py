@@ -112,9 +112,27 @@ COMMANDS: tuple[CommandDoc, ...] = (
     CommandDoc(
         c.Reject,
         "reject",
-        "reject ID because TEXT",
+        "reject ID [KIND] because TEXT",
         "reject R-7K2Q9M-4F3A because the caller could not be verified",
-        "Rejects a request; the requester reads why.",
+        "Rejects a request; the requester reads why. KIND is `not now` (also when left out), `wrong person` "
+        "(it goes to somebody else), `left` (the person has left) or `fraud` (freezes the person here and "
+        "alerts security).",
+    ),
+    CommandDoc(
+        c.Withdraw,
+        "withdraw",
+        "withdraw ID",
+        "withdraw R-7K2Q9M",
+        "Takes your approval back, as long as the change has not started.",
+    ),
+    CommandDoc(
+        c.NotMe,
+        "not me",
+        "not me ID",
+        "not me R-7K2Q9M",
+        "You did not ask for the request about your phone: it ends if nothing was written, your phones are "
+        "frozen here, and IT security is alerted. It undoes nothing.",
+        ("this was not me",),
     ),
     CommandDoc(
         c.Out,
@@ -159,6 +177,15 @@ COMMANDS: tuple[CommandDoc, ...] = (
         "nudge R-7K2Q9M",
         "Reminds those who have not decided a request of yours; three times for each request.",
         ("remind",),
+    ),
+    CommandDoc(
+        c.Take,
+        "take",
+        "take ID",
+        "take R-7K2Q9M",
+        "Goes on with a colleague's request that still waits: shows it as your own preview. Votes so far do "
+        "not count, and neither of you can approve it.",
+        ("take over",),
     ),
     CommandDoc(
         c.Repeat,

@@ -24,6 +24,26 @@ HOW_MISSING = Reason(
     "`approve {id} did not`",
 )
 
+NO_APPROVAL = Reason(
+    "usage.no-approval",
+    "You have no approval in {id} to take back",
+    "Only whoever approved can take the approval back, and only while it counts.",
+    "`status {id}` shows who decided what.",
+)
+TAKEN_ALREADY = Reason(
+    "usage.yours-already",
+    "{id} is your own request",
+    "Taking over is for the request of a colleague.",
+    "`status {id}` shows how it stands; `cancel {id}` ends it.",
+)
+
+NOT_TAKEABLE = Reason(
+    "usage.not-takeable",
+    "{id} is not one to take over",
+    "An undo, an onboarding and a row of a file belong to whoever began them.",
+    "Ask {name} to cancel it, and begin it yourself.",
+)
+
 # --- access: whose decision it is -------------------------------------------------------------------------
 OWN_REQUEST = Reason(
     "access.own-request",
@@ -43,6 +63,14 @@ NOT_AN_APPROVER = Reason(
     "access.not-approver",
     "This request is not yours to decide",
     "Only the approvers that the policy names may decide, judged at the moment of the click.",
+    "It waits for {approvers}.",
+    audience="actor",
+)
+
+PASSED_ON = Reason(
+    "access.passed-on",
+    "You passed this request on",
+    "Whoever says that somebody else should decide does not decide it afterwards.",
     "It waits for {approvers}.",
     audience="actor",
 )
@@ -69,4 +97,49 @@ REJECTED = Reason(
     "{id} was rejected",
     "{name} rejected it: {because}",
     "Talk to {name}; a corrected request is a new one: `repeat {id}`",
+)
+REJECTED_LEFT = Reason(
+    "conflict.rejected-left",
+    "{id} was rejected: {target} has left",
+    "{name} says that {target} has left the company: {because}",
+    "Have the account checked before anything else is changed. If {target} is still there, talk to {name}; a "
+    "corrected request is a new one: `repeat {id}`",
+)
+REJECTED_FRAUD = Reason(
+    "conflict.rejected-fraud",
+    "{id} was rejected as a fraud",
+    "{name} takes it for fraud: {because}. IT security has been alerted and decides how it goes on.",
+    "Do not repeat it. Tell IT security who asked you for it, and how; quote {id}.",
+)
+REJECTED_NOT_ME = Reason(
+    "conflict.rejected-not-me",
+    "{target} says that {id} is not theirs",
+    "The person concerned refused it. IT security has been alerted, and no request about these phones goes "
+    "forward.",
+    "Do not repeat it. Tell IT security who asked you for it, and how; quote {id}.",
+)
+NOBODY_LEFT = Reason(
+    "conflict.nobody-left",
+    "{id} was rejected: nobody is left to decide it",
+    "{name} says that somebody else should decide ({because}), and the rule names nobody else to ask.",
+    "Find out who should decide, or ask the owner of the policy for a fallback; then make a new request: "
+    "`repeat {id}`",
+)
+TOO_LATE_TO_WITHDRAW = Reason(
+    "conflict.too-late-to-withdraw",
+    "It is too late to take your approval back",
+    "The change has started or is over: {state}.",
+    "If it should not have happened, tell IT security at once and quote {id}.",
+)
+TAKEN_OVER = Reason(
+    "conflict.taken-over",
+    "{id} was taken over by {name}",
+    "{name} goes on with it as {new}. Votes do not move with it: it is decided anew.",
+    "Nothing to do; `status {new}` shows how it stands.",
+)
+NOT_WAITING = Reason(
+    "conflict.not-waiting",
+    "{id} can no longer be taken over",
+    "Only a request that still waits for a decision can be taken over: {state}.",
+    "`status {id}` shows how it stands.",
 )

@@ -43,6 +43,8 @@ class View:
     may_vote: bool = False
     may_cancel: bool = False
     may_submit: bool = False
+    may_withdraw: bool = False
+    may_dispute: bool = False
     paused: Switch | None = None
 
 

@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 from bot.domain import command as c
-from bot.domain.change import How, Proof
+from bot.domain.ballots import HOWS, KINDS, said_last
+from bot.domain.change import NoKind, Proof
 from bot.domain.command import Command
 from bot.domain.command_docs import COMMANDS, LONGEST_VERB, SPELLINGS, CommandDoc, doc_of, nearest
 from bot.domain.naming import FILLERS, is_plain, read_request_id, read_who, similar_slot
@@ -39,15 +40,6 @@ _ABOUT = frozenset({"phone", "phones", "number", "numbers", "the", "all", "metho
 _BOTH_PHONES = _ABOUT | {"mobile", "mobiles", "alternate", "and", "with", "to"}
 _BEFORE_ID = frozenset({"request", "id", "of"})
 _BEFORE_DAY = frozenset({"of", "office", "until", "till", "to", "on"})
-# How an approver knows, as it may be typed behind the ID; the first of each is the documented one.
-_HOW: Mapping[str, How] = MappingProxyType(
-    {
-        **dict.fromkeys(("in person", "spoke in person"), How.IN_PERSON),
-        **dict.fromkeys(("known number", "on a known number", "by known number"), How.KNOWN_NUMBER),
-        **dict.fromkeys(("did not", "didn't", "did not speak"), How.DID_NOT),
-    }
-)
-_LONGEST_HOW = max(len(said.split()) for said in _HOW)
 _POLITE_START = frozenset({"please", "pls"})
 
 _PHRASES: Mapping[str, Command] = MappingProxyType(
@@ -158,16 +150,12 @@ def _request(verb: str, words: Sequence[Word], line: Line) -> Command:
         return _malformed(verb, _id_problem(words))
     if verb == "submit":
         return c.Submit(None, request)
-    if verb == "cancel":
-        return c.Cancel(request)
-    if verb == "nudge":
-        return c.Nudge(request)
-    return c.Status(request) if verb == "status" else c.Repeat(request)
+    return _ABOUT_A_REQUEST[verb](request)
 
 
 def _approve(verb: str, words: Sequence[Word], line: Line) -> Command:
     words = polite(_drop(words, _BEFORE_ID))
-    how, size = _how(words)
+    how, size = said_last(words, HOWS)
     request = read_request_id(words[: len(words) - size])
     if request is None:
         problem = "That is not an ID like R-7K2Q9M-4F3A, followed by nothing but how you know."
@@ -175,25 +163,16 @@ def _approve(verb: str, words: Sequence[Word], line: Line) -> Command:
     return c.Approve(request, how=how)
 
 
-def _how(words: Sequence[Word]) -> tuple[How | None, int]:
-    """How the approver knows, and how many of the last words say it; (None, 0) when none do."""
-    for size in range(min(_LONGEST_HOW, len(words)), 0, -1):
-        keys = [word.key for word in words[len(words) - size :]]
-        said = " ".join(" ".join(keys).replace("-", " ").replace("’", "'").split())
-        if said in _HOW:
-            return _HOW[said], size
-    return None, 0
-
-
 def _reject(verb: str, words: Sequence[Word], line: Line) -> Command:
     head, because = cut_reason(_drop(words, _BEFORE_ID))
-    request = read_request_id(head)
+    kind, size = said_last(head, KINDS)
+    request = read_request_id(head[: len(head) - size])
     if request is None and len(head) > 1 and not because:
         # No "because": the rest is the reason. A spaced ID was tried first, so its tail is no reason.
-        request, because = read_request_id(head[:1]), head[1:]
+        request, because, kind = read_request_id(head[:1]), head[1:], None
     if request is None:
         return _malformed(verb, _id_problem(head))
-    return c.Reject(request, reason_text(line, because))
+    return c.Reject(request, reason_text(line, because), kind=kind or NoKind.NOT_NOW)
 
 
 def _id_problem(words: Sequence[Word]) -> str:
@@ -299,6 +278,17 @@ def _slot_problem(words: Sequence[Word], links: frozenset[str]) -> str:
     return f"I know three kinds of phone: mobile, alternate mobile and office.{hint}"
 
 
+_ABOUT_A_REQUEST: Mapping[str, Callable[[c.RequestId], Command]] = MappingProxyType(
+    {
+        "status": c.Status,
+        "cancel": c.Cancel,
+        "repeat": c.Repeat,
+        "nudge": c.Nudge,
+        "withdraw": c.Withdraw,
+        "take": c.Take,
+        "not me": c.NotMe,
+    }
+)
 _READERS: Mapping[str, Callable[[str, Sequence[Word], Line], Command]] = MappingProxyType(
     {
         "help": _help,
@@ -311,11 +301,8 @@ _READERS: Mapping[str, Callable[[str, Sequence[Word], Line], Command]] = Mapping
         "enable sms sign-in": _sms,
         "disable sms sign-in": _sms,
         "check": _check,
-        "status": _request,
-        "cancel": _request,
         "submit": _request,
-        "repeat": _request,
-        "nudge": _request,
+        **dict.fromkeys(_ABOUT_A_REQUEST, _request),
         "approve": _approve,
         "reject": _reject,
         "who has": _who_has,

@@ -10,7 +10,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from bot.domain.change import LOCKING, Asking, Change, OpKind, State
+from bot.domain.change import LOCKING, Asking, Change, OpKind, State, Verdict
 from bot.domain.outcome import MORE_COUNTED
 from bot.ports import Listing, Recent
 from bot.store import rows
@@ -26,7 +26,12 @@ _ASKED = (
     .where(t.asked.c.oid == _oid, t.asked.c.state.in_(_MAY_DECIDE))
     .exists()
 )
-_VOTED = sa.select(t.votes.c.oid).where(t.votes.c.change_id == _c.id, t.votes.c.oid == _oid).exists()
+_VOTED = (
+    sa.select(t.votes.c.oid)
+    .where(t.votes.c.change_id == _c.id, t.votes.c.oid == _oid)
+    .where(t.votes.c.verdict != Verdict.WITHDRAWN.value)
+    .exists()
+)
 # "Open" is what was submitted and is not at its end; a preview binds nobody and is not in it.
 _WHICH = {
     Listing.MINE: _c.requester_oid == _oid,

@@ -14,7 +14,7 @@ from botbuilder.schema import Activity
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bot.domain import command as c
-from bot.domain.change import How, Proof
+from bot.domain.change import How, NoKind, Proof
 from bot.domain.naming import read_who
 from bot.domain.parsing import parse
 from bot.domain.people import object_id
@@ -43,7 +43,10 @@ class _ApproveButton(_RequestButton):
 
 
 class _RejectButton(_RequestButton):
+    """Why not, and what it means beyond the no."""
+
     because: str | None = Field(default=None, max_length=2000)
+    kind: Literal["", "not-now", "wrong-person", "left", "fraud"] = ""
 
 
 class _FormButton(BaseModel):
@@ -139,11 +142,17 @@ def conversation_of(activity: Activity, oid: str, tenant_id: str) -> Conversatio
 def _request(verb: str, data: _RequestButton) -> c.Command:
     card = c.CardRef(data.change_id, data.nonce)
     request = c.RequestId(data.change_id)
-    if verb == verbs.SUBMIT:
-        return c.Submit(card)
-    if verb == verbs.CANCEL:
-        return c.Cancel(request, card)
-    return c.Refresh(card)
+    match verb:
+        case verbs.SUBMIT:
+            return c.Submit(card)
+        case verbs.CANCEL:
+            return c.Cancel(request, card)
+        case verbs.WITHDRAW:
+            return c.Withdraw(request, card)
+        case verbs.NOT_ME:
+            return c.NotMe(request, card)
+        case _:
+            return c.Refresh(card)
 
 
 def _approve(data: _ApproveButton) -> c.Command:
@@ -153,7 +162,8 @@ def _approve(data: _ApproveButton) -> c.Command:
 
 def _reject(data: _RejectButton) -> c.Command:
     card = c.CardRef(data.change_id, data.nonce)
-    return c.Reject(c.RequestId(data.change_id), (data.because or "").strip(), card)
+    kind = NoKind(data.kind) if data.kind else NoKind.NOT_NOW
+    return c.Reject(c.RequestId(data.change_id), (data.because or "").strip(), card, kind)
 
 
 def _form(verb: str, data: _FormButton) -> c.Command:

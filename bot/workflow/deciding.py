@@ -10,12 +10,13 @@ from dataclasses import dataclass, replace
 from bot.domain import approver_reasons, reasons
 from bot.domain import decision_reasons as no
 from bot.domain.access import MAY_SEE_ANY_STATUS
-from bot.domain.change import Asking, Change, How, ResolvedStep, State, Verdict, Vote
+from bot.domain.change import Asked, Asking, Change, How, NoKind, ResolvedStep, State, Verdict, Vote
+from bot.domain.freeze import FreezeKind
 from bot.domain.outcome import Outcome, Refused
 from bot.domain.people import Actor, PersonRef
 from bot.domain.phone import hide_numbers
 from bot.domain.reason import Refusal
-from bot.ports import Commit, DirectoryUnavailable, Lost, LostBecause, Message, Move
+from bot.ports import Commit, DirectoryUnavailable, Lost, LostBecause, Move
 from bot.workflow.approvers import Approvers
 from bot.workflow.freezing import Freezing
 from bot.workflow.messages import notice, redraw
@@ -29,11 +30,12 @@ _ENDED_UNDECIDED = frozenset({State.EXPIRED, State.CANCELLED, State.BLOCKED})
 
 @dataclass(frozen=True, slots=True)
 class Ballot:
-    """What an approver said. how: of an approval. because: of a rejection, as typed."""
+    """What an approver said. how: of an approval. because, kind: of a rejection, as typed."""
 
     verdict: Verdict
     how: How | None = None
     because: str = ""
+    kind: NoKind = NoKind.NOT_NOW
 
 
 class Deciding:
@@ -140,6 +142,8 @@ class Deciding:
             return approver_reasons.COUNTED_BEFORE.refuse(
                 id=change.printed_id, approvers=approver_names(change)
             )
+        if isinstance(via, str) and change.passed_on_by(actor.oid):
+            return no.PASSED_ON.refuse(approvers=approver_names(change))
         if via is None:
             return no.NOT_AN_APPROVER.refuse(approvers=approver_names(change))
         return via
@@ -153,48 +157,93 @@ class Deciding:
         via: str,
         envelope: Envelope,
     ) -> Commit:
-        now = self._parts.now()
-        vote = Vote(
-            step=step.n,
-            person=PersonRef.of(actor.person),
-            verdict=ballot.verdict,
-            at=now,
-            content_hash=change.content_hash,
-            via=via,
-            because=hide_numbers(ballot.because.strip())[:500],
-            how=ballot.how,
+        me, because = PersonRef.of(actor.person), hide_numbers(ballot.because.strip())[:500]
+        if ballot.verdict is Verdict.REJECT and ballot.kind is NoKind.WRONG_PERSON:
+            return await self._passed_on(change, step, me, via, because, envelope)
+        vote = Vote(step.n, me, ballot.verdict, self._parts.now(), change.content_hash, via, because)
+        vote = (
+            replace(vote, how=ballot.how)
+            if vote.verdict is Verdict.APPROVE
+            else replace(vote, kind=ballot.kind)
         )
-        voted = replace(change, votes=(*change.votes, vote))
-        found = await self._counted(voted, vote)
-        messages: tuple[Message, ...] = (*found.messages, redraw(change))
-        if ballot.verdict is Verdict.REJECT:
-            people = (change.requester, change.target)
-            messages += tuple(notice(change, "ended", person.oid) for person in people)
-        name = "approved" if ballot.verdict is Verdict.APPROVE else "rejected"
+        voted = replace(change, votes=(*(v for v in change.votes if _stays(v, vote)), vote))
+        if vote.verdict is Verdict.APPROVE:
+            found = await self._waiting.voted(voted)
+            return self._commit("approved", change, found, vote, envelope)
+        ended_so = Next(ended(voted, State.REJECTED, self._parts, _ending(voted, vote), me))
+        decision = self._commit("rejected", change, ended_so, vote, envelope)
+        if ballot.kind is not NoKind.FRAUD:
+            return decision
+        mark = await self._freezing.mark(
+            FreezeKind.FRAUD,
+            change.target,
+            me,
+            change=change,
+            why=because,
+            correlation=envelope.correlation_id,
+        )
+        return replace(
+            decision,
+            freezes=mark.freezes,
+            events=(*decision.events, *mark.events),
+            messages=(*decision.messages, *mark.messages),
+        )
+
+    async def _passed_on(
+        self,
+        change: Change,
+        step: ResolvedStep,
+        me: PersonRef,
+        via: str,
+        because: str,
+        envelope: Envelope,
+    ) -> Commit:
+        """Somebody else should decide: the fallback is asked; with nobody left it ends as rejected."""
+        words = f"says that somebody else should decide: {because}"
+        found = await self._waiting.without(
+            _asking_also(change, step, me, via), me.oid, Asking.DECLINED, words
+        )
+        if found is None:
+            raise AssertionError("whoever is asked can be marked")
+        vote = Vote(
+            step.n,
+            me,
+            Verdict.REJECT,
+            self._parts.now(),
+            change.content_hash,
+            via,
+            because,
+            kind=NoKind.WRONG_PERSON,
+        )
+        if _can_be_decided(found.change):
+            return self._commit("passed-on", change, found, vote, envelope)
+        ending = no.NOBODY_LEFT.refuse(id=change.printed_id, name=me.name, because=because)
+        over = ended(found.change, State.REJECTED, self._parts, ending, me)
+        return self._commit("rejected", change, Next(over), vote, envelope)
+
+    def _commit(self, name: str, change: Change, found: Next, vote: Vote, envelope: Envelope) -> Commit:
+        """One decision with its audit event; whoever is concerned hears of an end."""
         told = event(
             change,
             name,
-            actor.oid,
-            by=actor.person.name,
-            via=via,
+            vote.person.oid,
+            by=vote.person.name,
+            via=vote.via,
             because=vote.because,
             how=vote.how.value if vote.how else "",
-            content=change.content_hash,
+            kind=vote.kind.value if vote.kind else "",
+            content=vote.content_hash,
         )
+        over = found.change.state is State.REJECTED
+        people = (change.requester, change.target) if over else ()
+        ends = tuple(notice(change, "ended", person.oid) for person in people)
         return Commit(
-            at=now,
-            moves=(Move(change, found.change, unexpired_at=now),),
+            at=vote.at,
+            moves=(Move(change, found.change, unexpired_at=vote.at),),
             events=(told, *found.events),
-            messages=messages,
+            messages=(*found.messages, redraw(change), *ends),
             received=envelope.received(change.id),
         )
-
-    async def _counted(self, voted: Change, vote: Vote) -> Next:
-        """What a change becomes by one more vote: over, agreed, or still waiting for others."""
-        if vote.verdict is Verdict.REJECT:
-            ending = no.REJECTED.refuse(id=voted.printed_id, name=vote.person.name, because=vote.because)
-            return Next(ended(voted, State.REJECTED, self._parts, ending, vote.person))
-        return await self._waiting.voted(voted)
 
     def _too_late(self, change: Change, actor: Actor) -> Refused:
         if not may_see(change, actor.oid, actor.roles, MAY_SEE_ANY_STATUS):
@@ -202,7 +251,8 @@ class Deciding:
         view = view_of(self._parts, change, actor.oid)
         if change.state in _ENDED_UNDECIDED and change.ending is not None:
             return Refused((change.ending,), view)
-        decider = change.votes[-1].person.name if change.votes else change.requester.name
+        counted = [vote for vote in change.votes if vote.verdict is not Verdict.WITHDRAWN]
+        decider = counted[-1].person.name if counted else (change.ended_by or change.requester).name
         said = no.ALREADY_DECIDED.refuse(id=change.printed_id, name=decider, state=change.state.value)
         return Refused((said,), view)
 
@@ -216,3 +266,37 @@ class Deciding:
 
 def _expired(change: Change) -> Refusal:
     return reasons.EXPIRED.refuse(id=change.printed_id, what="Nobody decided in time")
+
+
+def _stays(earlier: Vote, vote: Vote) -> bool:
+    """An approval that its voter took back makes room for what they say now."""
+    same = (earlier.step, earlier.person.oid) == (vote.step, vote.person.oid)
+    return not (same and earlier.verdict is Verdict.WITHDRAWN)
+
+
+def _ending(change: Change, vote: Vote) -> Refusal:
+    name, because = vote.person.name, vote.because
+    if vote.kind is NoKind.FRAUD:
+        return no.REJECTED_FRAUD.refuse(id=change.printed_id, name=name, because=because)
+    if vote.kind is NoKind.LEFT:
+        left = change.target.name
+        return no.REJECTED_LEFT.refuse(id=change.printed_id, name=name, because=because, target=left)
+    return no.REJECTED.refuse(id=change.printed_id, name=name, because=because)
+
+
+def _asking_also(change: Change, step: ResolvedStep, person: PersonRef, via: str) -> Change:
+    """The change with this approver among those who are asked: some decide without having been."""
+    if any(each.person.oid == person.oid for each in change.awaited):
+        return change
+    others = tuple(each for each in step.asked if each.person.oid != person.oid)
+    asked = replace(step, asked=(*others, Asked(person, via)))
+    return replace(change, steps=tuple(asked if each.n == step.n else each for each in change.steps))
+
+
+def _can_be_decided(change: Change) -> bool:
+    """Enough people are asked, or have approved, for the present step."""
+    step = change.step
+    if step is None:
+        return True
+    got = {v.person.oid for v in change.votes if v.step == step.n and v.verdict is Verdict.APPROVE}
+    return len(got) + len(change.awaited) >= step.need

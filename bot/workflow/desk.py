@@ -22,6 +22,7 @@ from bot.workflow.approvers import Approvers
 from bot.workflow.away import Away
 from bot.workflow.checking import Checking
 from bot.workflow.deciding import Ballot, Deciding
+from bot.workflow.disputing import Disputing
 from bot.workflow.freezing import Freezing
 from bot.workflow.identity import Identity
 from bot.workflow.judging import Judge
@@ -32,9 +33,11 @@ from bot.workflow.rechecking import Rechecks
 from bot.workflow.rejudging import Rejudging
 from bot.workflow.requests import Requests
 from bot.workflow.switching import Switches
+from bot.workflow.taking import Taking
 from bot.workflow.views import outcome_of
 from bot.workflow.waiting import Waiting
 from bot.workflow.who_has import Asking
+from bot.workflow.withdrawing import Withdrawing
 
 # Nothing is decided by these, so who-is-it may be up to a minute old.
 _LIGHT = (c.Help, c.Hi, c.Whoami, c.Explain, c.Unknown, c.Malformed, c.MyRequests, c.Approvals, c.Refresh)
@@ -58,6 +61,9 @@ class Desk:
         self._reading = Reading(parts)
         self._asking = Asking(parts)
         self.deciding = Deciding(parts, approvers, self.freezing, waiting)
+        self._taking = Taking(parts, self._requests)
+        self._withdrawing = Withdrawing(parts, waiting)
+        self._disputing = Disputing(parts, self.freezing)
         rechecks = Rechecks(parts, self._identity, judge, Rejudging(parts, approvers, waiting))
         self.switches = Switches(parts, self._identity)
         self.applying = Applying(parts, rechecks, self.freezing, self.switches, waiting)
@@ -109,11 +115,9 @@ class Desk:
                 return await self._away.answer(command, actor, envelope)
             case c.MyRequests() | c.Approvals() | c.OpenRequests():
                 return await self._reading.listing(*_LISTS[type(command)], actor)
-            case c.Status() | c.Repeat() | c.Nudge() | c.Cancel() | c.Submit() | c.Refresh():
-                return await self._about_a_request(command, actor, envelope)
-            case c.Approve() | c.Reject():
-                return await self._about_a_request(command, actor, envelope)
             case _:
+                if isinstance(command, c.AboutARequest):
+                    return await self._about_a_request(command, actor, envelope)
                 return self._words(command, actor)
 
     async def _stop(
@@ -152,11 +156,11 @@ class Desk:
 
     async def _about_a_request(
         self,
-        command: c.Status | c.Repeat | c.Nudge | c.Cancel | c.Approve | c.Reject | c.Submit | c.Refresh,
+        command: c.AboutARequest,
         actor: Actor,
         envelope: Envelope,
     ) -> Outcome:
-        card = None if isinstance(command, c.Status | c.Repeat | c.Nudge) else command.card
+        card = None if isinstance(command, c.Status | c.Repeat | c.Nudge | c.Take) else command.card
         request = c.RequestId("") if isinstance(command, c.Refresh) else command.request or c.RequestId("")
         change = await self._parts.store.change(card.change_id if card else request.key)
         wrong = change is not None and card is None and request.tail not in ("", change.tail)
@@ -178,8 +182,25 @@ class Desk:
                 return await self._repeat(change, actor, envelope)
             case c.Nudge():
                 return await self._nudging.nudge(change, actor, envelope)
+            case c.Take():
+                return await self._taking.take(change, actor, envelope)
+            case _:
+                return await self._said_about(command, change, actor, envelope)
+
+    async def _said_about(
+        self,
+        command: c.Approve | c.Reject | c.Withdraw | c.NotMe,
+        change: Change,
+        actor: Actor,
+        envelope: Envelope,
+    ) -> Outcome:
+        match command:
             case c.Approve() | c.Reject():
                 return await self._decide(command, change, actor, envelope)
+            case c.Withdraw():
+                return await self._withdrawing.withdraw(change, actor, envelope)
+            case c.NotMe():
+                return await self._disputing.not_me(change, actor, envelope)
 
     async def _decide(
         self, command: c.Approve | c.Reject, change: Change, actor: Actor, envelope: Envelope
@@ -192,7 +213,7 @@ class Desk:
             said = reasons.CARD_STALE.refuse(id=change.printed_id) if wrong else None
             return await self.deciding.card(change, actor, said)
         if isinstance(command, c.Reject):
-            ballot = Ballot(Verdict.REJECT, because=command.because)
+            ballot = Ballot(Verdict.REJECT, because=command.because, kind=command.kind)
         elif command.how is None:
             said = decision_reasons.HOW_MISSING.refuse(id=change.printed_id, name=change.target.name)
             return await self.deciding.card(change, actor, said)

@@ -131,7 +131,7 @@ class Judge:
     async def _with_approvers(
         self, case: Case, facts: Facts, kind: TargetKind, rule: Rule, signals: tuple[Signal, ...]
     ) -> Judgement:
-        resolving = self._approvers.resolve(rule.steps, case.requester, case.target)
+        resolving = self._approvers.resolve(rule.steps, case.requester, case.target, case.excluded)
         resolved, reach = await _all(resolving, self._parts.messenger.reach(case.target.oid))
         if isinstance(resolved, DirectoryUnavailable):
             return Judgement((reasons.DIRECTORY_UNAVAILABLE.refuse(what=resolved.what),))

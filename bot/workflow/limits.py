@@ -131,5 +131,8 @@ def _asked_first(cleared: Cleared) -> list[Asked]:
 
 
 def is_outside(case: Case, cleared: Cleared, *, repair: bool) -> bool:
-    """Undo, break-glass and repairs of a frozen person: outside the daily limit, and not counted there."""
-    return case.action is Action.UNDO or cleared.rule.break_glass or repair
+    """Undo, break-glass and repairs of a frozen person: outside the daily limit, and not counted there.
+
+    Nor is what was taken over: it was counted when it was asked for first.
+    """
+    return case.action is Action.UNDO or cleared.rule.break_glass or repair or case.takes is not None

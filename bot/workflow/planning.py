@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from bot.domain import reasons
-from bot.domain.change import Operation, OpKind
+from bot.domain.change import Change, Operation, OpKind
 from bot.domain.directory_reasons import SMS_NOT_ALLOWED
 from bot.domain.methods import Default, Inclusion, Method, SignIn, SmsState
 from bot.domain.people import Person, Phones, Protection, Role
@@ -43,7 +43,10 @@ _DEFAULTS_OF = {
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What is asked for. number: only for `set`. enable: only for `sms`. roles: those of the requester."""
+    """What is asked for. number: only for `set`. enable: only for `sms`. roles: those of the requester.
+
+    takes: the request of a colleague that goes on as this one.
+    """
 
     requester: str
     target: Person
@@ -52,6 +55,14 @@ class Case:
     number: PhoneNumber | None = field(default=None, repr=False)
     enable: bool = False
     roles: frozenset[Role] = frozenset()
+    takes: Change | None = None
+
+    @property
+    def excluded(self) -> tuple[str, ...]:
+        """Object ids that do not count as approvers, beside requester and target."""
+        if self.takes is None:
+            return ()
+        return tuple(dict.fromkeys((*self.takes.excluded, self.takes.requester.oid)))
 
     @property
     def slots(self) -> frozenset[Slot]:

@@ -22,6 +22,7 @@ from bot.ports import Commit, DirectoryUnavailable, Lost, LostBecause, Message, 
 from bot.workflow import proofs
 from bot.workflow.checking import Checking
 from bot.workflow.freezing import Freezing, frozen
+from bot.workflow.handover import handing_over, not_waiting, taken_from, taken_over
 from bot.workflow.judging import Cleared, Judge, Judgement, under
 from bot.workflow.limits import Quotas, is_outside
 from bot.workflow.lookup import Several, look_up
@@ -77,7 +78,7 @@ class Requests:
             command = replace(command, who=Who(WhoKind.OID, found.oid))
             return Form(command, beside_fields(found, number, proof), found)
         case = Case(actor.oid, found, wish.action, wish.slot, number, wish.enable, actor.roles)
-        outcome = await self._preview(case, command, actor, envelope)
+        outcome = await self.preview(case, command, actor, envelope)
         if command.from_form and isinstance(outcome, Refused):
             # The form stays, with what was typed and the whole refusal above it.
             return Form(command, tuple((WHOLE_FORM, refusal) for refusal in outcome.refusals), found)
@@ -96,7 +97,10 @@ class Requests:
             return Refused((reasons.PERSON_UNKNOWN.refuse(who=change.target.upn),))
         enable = change.operations[0].kind is OpKind.SMS_ON
         number = numbers.get(1) if change.action is Action.SET else None
-        case = Case(actor.oid, target, change.action, change.slot, number, enable, actor.roles)
+        earlier = await taken_from(self._parts.store, change)
+        if isinstance(earlier, Refusal):
+            return Refused((earlier,))
+        case = Case(actor.oid, target, change.action, change.slot, number, enable, actor.roles, earlier)
         judged = await self._judge.judge(case)
         leave = await self._leave(case, judged)
         stopped = (leave, proofs.against_change(self._parts.policy, change))
@@ -170,7 +174,8 @@ class Requests:
             return None
         return read_number(command.number or "", slot, self._parts.policy.numbers)
 
-    async def _preview(self, case: Case, command: Order, actor: Actor, envelope: Envelope) -> Outcome:
+    async def preview(self, case: Case, said: Order | Change, actor: Actor, envelope: Envelope) -> Outcome:
+        """Judged, stored and shown; or every reason why not. said: whose reason, ticket and proof it has."""
         judged, verdicts = await asyncio.gather(self._judge.judge(case), self._uses(case))
         if not judged.refusals and judged.cleared is None:
             now = case.number.masked if case.number else ""
@@ -184,7 +189,7 @@ class Requests:
         if refusals or judged.cleared is None:
             return Refused(refusals)
         for _ in range(ID_TRIES):
-            change = self._build(case, judged.cleared, command, actor, envelope)
+            change = self._build(case, judged.cleared, said, actor, envelope)
             numbers = {(change.id, n): number for n, number in judged.cleared.plan.numbers.items()}
             done = await self._parts.store.commit(
                 Commit(
@@ -219,13 +224,14 @@ class Requests:
 
     async def _slot_taken(self, case: Case) -> tuple[Refusal, ...]:
         open_changes = await self._parts.store.open_for(case.target.oid)
-        return tuple(_open_request(c) for c in open_changes if case.slot in c.slots)
+        others = (each for each in open_changes if case.takes is None or each.id != case.takes.id)
+        return tuple(_open_request(each) for each in others if case.slot in each.slots)
 
     def _build(
         self,
         case: Case,
         cleared: Cleared,
-        command: Order,
+        said: Order | Change,
         actor: Actor,
         envelope: Envelope,
     ) -> Change:
@@ -239,9 +245,9 @@ class Requests:
             target=PersonRef.of(case.target),
             target_kind=cleared.kind,
             operations=cleared.plan.operations,
-            reason=command.reason,
-            ticket=command.ticket,
-            proof=command.proof,
+            reason=said.reason,
+            ticket=said.ticket,
+            proof=said.proof,
             rule=cleared.rule.name,
             policy_hash=self._parts.policy.digest,
             content_hash="",
@@ -253,7 +259,10 @@ class Requests:
             execute_minutes=cleared.rule.execute_minutes,
             expires_at=now + PREVIEW_LIFE,
             due_at=now + PREVIEW_LIFE,
+            excluded=case.excluded,
         )
+        if case.takes is not None:
+            change = replace(change, parent_id=case.takes.id)
         return _under(replace(change, content_hash=content_hash(change)), cleared)
 
     def _moved_since(self, change: Change, judged: Judgement) -> tuple[Refusal, ...]:
@@ -292,27 +301,32 @@ class Requests:
         )
         asked = self._waiting.submitted(pending)
         told = notice(change, "submitted", change.target.oid)
-        done = await self._parts.store.commit(
-            Commit(
-                at=now,
-                moves=(Move(change, asked.change, unexpired_at=now, despite_freeze=leave),),
-                events=(event(change, "submitted", actor.oid, **_facts(pending)), *asked.events),
-                messages=(*asked.messages, told, redraw(change)),
-                received=envelope.received(change.id),
-                quotas=self._quotas.of(case, cleared, outside=outside),
-            )
+        commit = Commit(
+            at=now,
+            moves=(Move(change, asked.change, unexpired_at=now, despite_freeze=leave),),
+            events=(event(change, "submitted", actor.oid, **_facts(pending)), *asked.events),
+            messages=(*asked.messages, told, redraw(change)),
+            received=envelope.received(change.id),
+            quotas=self._quotas.of(case, cleared, outside=outside),
         )
+        if case.takes is not None:
+            why = taken_over(case.takes, change)
+            gone = ended(case.takes, State.CANCELLED, self._parts, why, change.requester)
+            commit = handing_over(commit, case.takes, gone, change)
+        done = await self._parts.store.commit(commit)
         if not isinstance(done, Lost):
             self._parts.metrics.count("changes", "pending")
             return await outcome_of(self._parts, done.changes[0], actor.oid)
-        return await self._not_sent(done, change, cleared, case.target, actor)
+        return await self._not_sent(done, change, cleared, case, actor)
 
     async def _not_sent(
-        self, lost: Lost, change: Change, cleared: Cleared, target: Person, actor: Actor
+        self, lost: Lost, change: Change, cleared: Cleared, case: Case, actor: Actor
     ) -> Outcome:
+        if case.takes is not None and lost.current is not None and lost.current.id == case.takes.id:
+            return Refused((not_waiting(lost.current),))
         latest = await self._parts.store.change(change.id)
         if lost.full is not None and latest is not None and latest.state is State.PREVIEWED:
-            return Refused((await self._quotas.refused(lost.full, cleared, target),))
+            return Refused((await self._quotas.refused(lost.full, cleared, case.target),))
         if lost.because is LostBecause.SLOT_TAKEN and lost.current is not None:
             return Refused((_open_request(lost.current),))
         freeze = await self._parts.store.freeze_of(change.target.oid)

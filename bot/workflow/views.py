@@ -29,7 +29,8 @@ from bot.domain.reason import Refusal
 from bot.domain.switch import first_closed
 from bot.workflow.parts import Parts
 
-CANCELLABLE = frozenset({State.PREVIEWED, State.PENDING, State.APPROVED, State.COOLING})
+UNSTARTED = frozenset({State.PENDING, State.APPROVED, State.COOLING})
+CANCELLABLE = UNSTARTED | {State.PREVIEWED}
 
 
 def audience_of(change: Change, oid: str) -> Audience:
@@ -57,16 +58,24 @@ def may_see(change: Change, oid: str, roles: frozenset[Role], any_roles: frozens
 def view_of(parts: Parts, change: Change, oid: str, *, may_vote: bool | None = None) -> View:
     """The change for one reader. may_vote: set when the caller has just checked it."""
     audience = audience_of(change, oid)
-    voted = any(vote.person.oid == oid for vote in change.votes)
-    asked = {each.person.oid for each in change.step.asked} if change.step else set()
-    able = audience is Audience.APPROVER and oid in asked if may_vote is None else may_vote
+    able = _is_asked_now(change, oid) if may_vote is None else may_vote
     return View(
         change=change,
         audience=Audience.APPROVER if may_vote else audience,
         card=parts.card_ref(change, oid),
-        may_vote=able and change.state is State.PENDING and not voted,
+        may_vote=able and change.state is State.PENDING and oid not in change.approved_by,
         may_cancel=audience is Audience.REQUESTER and change.state in CANCELLABLE,
         may_submit=audience is Audience.REQUESTER and change.state is State.PREVIEWED,
+        may_withdraw=oid in change.approved_by and change.state in UNSTARTED,
+        may_dispute=audience is Audience.TARGET and change.submitted_at is not None and not change.disputed,
+    )
+
+
+def _is_asked_now(change: Change, oid: str) -> bool:
+    """Asked in the present step, also if out or hard to reach; not whoever passed it on."""
+    asked = {each.person.oid for each in change.step.asked} if change.step else set()
+    return (
+        oid in asked and oid not in (change.requester.oid, change.target.oid) and not change.passed_on_by(oid)
     )
 
 
@@ -98,7 +107,8 @@ async def _preview(parts: Parts, change: Change, view: View) -> Preview:
     in_full = None
     alive = change.expires_at is not None and parts.now() < change.expires_at
     # Only what the requester typed: a number that a swap takes from the directory stays masked.
-    if view.may_submit and alive and change.action is Action.SET:
+    typed = change.action is Action.SET and not change.parent_id
+    if view.may_submit and alive and typed:
         numbers = await parts.store.numbers(change.id)
         if 1 in numbers:
             in_full = numbers[1].reveal(Purpose.READ_BACK)

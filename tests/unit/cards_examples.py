@@ -53,6 +53,7 @@ from bot.domain.phone import PhoneNumber, Slot
 from bot.domain.policy import Action, Risk
 from bot.domain.policy import Method as ProofMethod
 from bot.domain.proof_reasons import PROOF_MISSING
+from bot.domain.reason import Refusal
 from bot.domain.signals import Signal
 from bot.domain.standing import Standing
 from bot.domain.usability import Known, Silent, verdicts
@@ -162,6 +163,44 @@ def rejected() -> o.Refused:
     no = decision_reasons.REJECTED.refuse(id="R-7K2Q9M-4F3A", name="Megan Bowen", because=because)
     ended = change(state=State.REJECTED, ending=no, votes=(vote(Verdict.REJECT, because),))
     return o.Refused((no,), view(change=ended, may_cancel=False))
+
+
+def half_decided() -> Change:
+    """Two of three people decide: one approved, one took the approval back, one passed it on."""
+    people = (
+        asked(MEGAN),
+        asked(RAJ, "role:approver"),
+        asked(ALICE_2, "role:approver", state=Asking.DECLINED),
+    )
+    back = replace(
+        vote(), person=PersonRef.of(RAJ), verdict=Verdict.WITHDRAWN, at=NOW + timedelta(minutes=20)
+    )
+    said = "Alice Adams (approver) says that somebody else should decide: not my team"
+    proof = Proof("call-back", "badge number read back")
+    return change(steps=(step(*people, need=2, missing=(said,)),), votes=(vote(), back), proof=proof)
+
+
+def taken() -> o.Preview:
+    """Raj goes on with Olivia's request; the number stays masked."""
+    mine = change(
+        state=State.PREVIEWED,
+        requester=PersonRef.of(RAJ),
+        submitted_at=None,
+        parent_id="M4XQ2Z",
+        excluded=(OLIVIA.oid,),
+    )
+    return o.Preview(view(change=mine, may_submit=True), (o.Effect("replaces"),))
+
+
+def not_them() -> Refusal:
+    return decision_reasons.REJECTED_NOT_ME.refuse(id="R-7K2Q9M-4F3A", target="Alice Adams")
+
+
+def ended_by(no: Refusal, audience: o.Audience = o.Audience.REQUESTER) -> o.Refused:
+    """A request that was refused before anything was written."""
+    notes = ("not-me",) if no == not_them() else ()
+    ended = change(state=State.REJECTED, ending=no, notes=notes)
+    return o.Refused((no,), view(audience, change=ended, may_cancel=False))
 
 
 def several_refusals() -> o.Refused:
@@ -361,13 +400,27 @@ def every() -> dict[str, tuple[o.Outcome, Reader]]:
             view(a.APPROVER, change=change(notes=("replaces", "default-unreadable")))
         ),
         "waiting-approver-stale": o.AwaitingApproval(view(a.APPROVER), stale),
+        "waiting-approver-second": o.AwaitingApproval(view(a.APPROVER, change=half_decided())),
+        "waiting-approver-voted": o.AwaitingApproval(
+            view(a.APPROVER, change=half_decided(), may_vote=False, may_withdraw=True)
+        ),
         "waiting-requester": o.AwaitingApproval(view(a.REQUESTER)),
-        "waiting-target": o.AwaitingApproval(view(a.TARGET)),
+        "waiting-target": o.AwaitingApproval(view(a.TARGET, may_dispute=True)),
+        "preview-taken": taken(),
         "waiting-onlooker": o.AwaitingApproval(view(a.ONLOOKER)),
         "working": o.Working(view(change=change(state=State.APPLYING, votes=(vote(),)), may_cancel=False)),
         "working-reading": o.Working(),
         "applied": o.Applied(view(change=done(notes=("sms-not-unique",)), may_cancel=False)),
-        "applied-target": o.Applied(view(a.TARGET, change=done())),
+        "applied-target": o.Applied(view(a.TARGET, change=done(), may_dispute=True)),
+        "applied-disputed": o.Applied(view(change=done(notes=("not-me",)), may_cancel=False)),
+        "working-target": o.Working(view(a.TARGET, change=change(state=State.APPLYING), may_dispute=True)),
+        "refused-fraud": ended_by(
+            decision_reasons.REJECTED_FRAUD.refuse(
+                id="R-7K2Q9M-4F3A", name="Megan Bowen", because="Alice sits here and asked for nothing"
+            )
+        ),
+        "refused-not-me": ended_by(not_them()),
+        "refused-not-me-target": ended_by(not_them(), a.TARGET),
         "already-so": o.AlreadySo(ALICE, Slot.MOBILE, "+1 •••••• 09"),
         "refused-unknown": o.Refused((reasons.UNKNOWN_COMMAND.refuse(suggestion=""),), nearest="my requests"),
         "refused-several": several_refusals(),
@@ -393,6 +446,8 @@ def every() -> dict[str, tuple[o.Outcome, Reader]]:
     quiet = {
         "waiting-approver",
         "waiting-approver-risky",
+        "waiting-approver-second",
+        "waiting-approver-voted",
         "waiting-approver-stale",
         "waiting-target",
         "applied-target",

@@ -173,6 +173,8 @@ def test_typed_way_stands_on_the_card(name: str) -> None:
         verbs.CANCEL: "cancel R-7K2Q9M-4F3A",
         verbs.APPROVE: "approve R-7K2Q9M-4F3A in person",
         verbs.REJECT: "reject R-7K2Q9M-4F3A because",
+        verbs.WITHDRAW: "withdraw R-7K2Q9M-4F3A",
+        verbs.NOT_ME: "not me R-7K2Q9M-4F3A",
         verbs.FORM_SET: "set SLOT for WHO",
         verbs.FORM_REMOVE: "remove SLOT for WHO",
         verbs.FORM_SWAP: "swap WHO",
@@ -230,7 +232,8 @@ def test_audiences_get_their_own_buttons() -> None:
 
     assert pressed("waiting-approver") == {verbs.APPROVE, verbs.REJECT}
     assert pressed("waiting-requester") == {verbs.CANCEL}
-    assert pressed("waiting-target") == set()
+    assert pressed("waiting-target") == {verbs.NOT_ME}
+    assert pressed("waiting-approver-voted") == {verbs.WITHDRAW}
     assert pressed("waiting-onlooker") == set()
     assert pressed("preview") == {verbs.SUBMIT, verbs.CANCEL}
     voted = o.AwaitingApproval(examples.view(o.Audience.APPROVER, may_vote=False))
@@ -261,6 +264,10 @@ def test_a_decision_asks_for_what_it_needs_and_for_nothing_else() -> None:
     assert [choice["value"] for choice in how["choices"]] == ["in-person", "known-number", "did-not"]
     assert how["isRequired"] is True
     assert "value" not in how
+    (kind,) = typed(openers["Reject …"], "Input.ChoiceSet")
+    kinds = [choice["value"] for choice in kind["choices"]]
+    assert kinds == ["not-now", "wrong-person", "left", "fraud"]
+    assert kind["value"] == "not-now"
     (why,) = typed(openers["Reject …"], "Input.Text")
     assert (why["id"], why["isRequired"]) == (verbs.BECAUSE, True)
     assert not [node for node in card["body"] if str(node["type"]).startswith("Input.")]
@@ -272,7 +279,7 @@ def test_target_is_told_who_and_what_to_do() -> None:
     assert (
         "Olivia Park of the helpdesk asked to change your mobile from +1 •••••• 12 to +1 •••••• 09." in text
     )
-    assert "tell your IT security now" in text
+    assert "If you did not ask for this, say so now" in text
 
 
 def test_unreachable_approver_is_named_with_the_cause() -> None:
