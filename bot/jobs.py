@@ -8,19 +8,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Sequence
-from datetime import timedelta
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
 from bot.domain.change import Change
-from bot.ports import Clock, Delivery, Message, MessageKind, Messenger, Metrics, Store
-from bot.telemetry import correlation_id, new_correlation
+from bot.ports import Clock, Delivery, Message, MessageKind, Messenger, Metrics, Store, StoreUnavailable
+from bot.telemetry import alarm, correlation_id, new_correlation
 from bot.workflow.desk import Desk
 
 LEASE = timedelta(seconds=60)
 IDLE_AT_MOST = 1.0
 RETRY_FIRST, RETRY_MOST = 1.0, 300.0
 TRIES = 12
+BROKEN_TRIES = 5
 SKEW_ALLOWED = timedelta(seconds=60)
 SKEW_EVERY = timedelta(seconds=30)
 CHORE_AGAIN, CHORE_AT_LEAST = timedelta(seconds=60), 0.05
@@ -81,7 +82,8 @@ class Crew(Generic[Item]):
             self._ended()
         except Exception as error:
             # The lease runs out and the item comes again; the reason belongs in the log, without content.
-            log.error("a job failed", extra={"kind": type(item).__name__}, exc_info=error)
+            kind = "store" if isinstance(error, StoreUnavailable) else "job"
+            alarm(log, kind, f"work on a {type(item).__name__.lower()} failed", error=error)
 
 
 class Jobs:
@@ -118,6 +120,7 @@ class Jobs:
         self._messages: Crew[Message] = Crew(senders, self._claim_messages, self._deliver, lambda: None)
         self._woken = (asyncio.Event(), asyncio.Event())
         self._chores = chores
+        self._store_missed: datetime | None = None
         self._stopping = False
         self._loops = 0
 
@@ -188,7 +191,8 @@ class Jobs:
         try:
             started = await crew.round()
         except Exception as error:
-            log.error("claiming failed", extra={"kind": "jobs"}, exc_info=error)
+            if not isinstance(error, StoreUnavailable):
+                log.error("claiming failed", extra={"kind": "jobs"}, exc_info=error)
             started = 0
         if started == 0 and not self._stopping:
             await crew.first_done(woken, await self._idle_seconds())
@@ -205,7 +209,8 @@ class Jobs:
     async def _claim_changes(self, limit: int) -> Sequence[Change]:
         if self._check_skew and not await self._clocks_agree():
             return ()
-        return await self._store.claim_changes(self._worker, self._clock.now(), LEASE, limit)
+        with self._told_once_a_minute():
+            return await self._store.claim_changes(self._worker, self._clock.now(), LEASE, limit)
 
     async def _clocks_agree(self) -> bool:
         now = self._clock.now()
@@ -215,11 +220,24 @@ class Jobs:
         self._skew_checked = now
         self._clock_is_right = skew <= SKEW_ALLOWED
         if not self._clock_is_right:
-            log.error("executing is stopped: clock skew", extra={"seconds": int(skew.total_seconds())})
+            alarm(log, "clock", f"executing is stopped: our clock is {int(skew.total_seconds())} s off")
         return self._clock_is_right
 
     async def _claim_messages(self, limit: int) -> Sequence[Message]:
-        return await self._store.claim_messages(self._worker, self._clock.now(), LEASE, limit)
+        with self._told_once_a_minute():
+            return await self._store.claim_messages(self._worker, self._clock.now(), LEASE, limit)
+
+    @contextlib.contextmanager
+    def _told_once_a_minute(self) -> Iterator[None]:
+        """A database that is away is asked every second; the alarm need not come as often."""
+        try:
+            yield
+        except StoreUnavailable as error:
+            now = self._clock.now()
+            if self._store_missed is None or abs(now - self._store_missed) >= timedelta(minutes=1):
+                self._store_missed = now
+                alarm(log, "store", "no work can be claimed", error=error)
+            raise
 
     async def _deliver(self, message: Message) -> None:
         if message.attempts > TRIES:
@@ -228,7 +246,16 @@ class Jobs:
             return
         alerting = self._desk.alerting
         role = alerting.is_for_a_role(message)
-        outcome = await (alerting.fan_out(message) if role else self._messenger.deliver(message))
+        try:
+            outcome = await (alerting.fan_out(message) if role else self._messenger.deliver(message))
+        except StoreUnavailable:
+            raise
+        except Exception as error:
+            if message.attempts < BROKEN_TRIES:
+                raise
+            alarm(log, "job", "a message cannot be made", error=error)
+            await self._give_up(message, "the message could not be made")
+            return
         self._metrics.count("messages", outcome.result.value)
         if outcome.result is Delivery.DONE:
             await self._store.message_done(message.key)
@@ -249,4 +276,6 @@ class Jobs:
         elif message.kind is MessageKind.ALERT:
             self._desk.alerting.lost(message, why)
         await self._store.message_dead(message.key, why)
+        if message.kind is MessageKind.NOTICE:
+            alarm(log, "message", f"news of {message.change_id or 'no change'} was given up: {why}")
         self.wake()

@@ -165,8 +165,32 @@ COUNTERS: Mapping[str, tuple[str, str]] = MappingProxyType(
 """Every counter there is: name -> (help, name of its label). A label never names or counts a person."""
 
 
+ALARMS: Mapping[str, str] = MappingProxyType(
+    {
+        "clock": "our clock and the database's differ too much: nothing is executed",
+        "credential": "Entra refuses our credential: nothing can be read or written",
+        "job": "a piece of work broke and is tried again",
+        "message": "somebody could not be told, and will not be",
+        "row": "something stored cannot be read: it is put aside",
+        "store": "the database takes nothing or does not answer: nothing is done",
+    }
+)
+"""What a person must look at, by kind: each is an ERROR in the log with the field `alarm`, and counted."""
+
+_SHARED = CollectorRegistry()
+_RAISED = Counter("ringfence_alarms", "Alarms that a person must look at", ("kind",), registry=_SHARED)
+
+
+def alarm(log: logging.Logger, kind: str, message: str, *, error: BaseException | None = None) -> None:
+    """Raise one. Raises KeyError for a kind that is not in the table."""
+    if kind not in ALARMS:
+        raise KeyError(kind)
+    _RAISED.labels(kind).inc()
+    log.error(message, extra={"alarm": kind}, exc_info=error)
+
+
 class Counters:
-    """The counters of one process, on a registry of their own."""
+    """The counters of one process, on a registry of their own; alarms are the whole process's."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
@@ -181,4 +205,4 @@ class Counters:
 
     def render(self) -> bytes:
         """The Prometheus text format."""
-        return generate_latest(self._registry)
+        return generate_latest(self._registry) + generate_latest(_SHARED)

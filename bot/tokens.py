@@ -7,6 +7,7 @@ what a token is used for.
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,11 +18,14 @@ from typing import Any, Protocol
 import httpx
 import msal
 
+from bot.telemetry import alarm
+
 _RENEW_BEFORE = timedelta(minutes=5)
 _STILL_USABLE = timedelta(seconds=30)
 _LOGIN_SECONDS = 10.0
 _AADSTS = re.compile(r"AADSTS\d{3,9}")
 _PLAIN = re.compile(r"[^A-Za-z0-9_.-]")
+_log = logging.getLogger(__name__)
 _PEM = re.compile(r"-----BEGIN ([A-Z ]+)-----.+?-----END \1-----", re.DOTALL)
 
 
@@ -139,6 +143,7 @@ class EntraTokens:
             answer = await asyncio.to_thread(self._ask, scope)
         except TokenUnavailable:
             self._count("token_requests", "credential")
+            alarm(_log, "credential", "the file with our certificate cannot be used")
             raise
         except Exception as error:
             # MSAL raises whatever its HTTP client raises, and ValueError for a bad authority.
@@ -146,6 +151,7 @@ class EntraTokens:
             raise TokenUnavailable("unreachable") from _without_secret(error)
         if "access_token" not in answer:
             self._count("token_requests", "refused")
+            alarm(_log, "credential", f"Entra refuses our credential: {_code(answer)}")
             raise TokenUnavailable(_code(answer))
         self._count("token_requests", "ok")
         held = _Held(answer["access_token"], asked + timedelta(seconds=int(answer.get("expires_in", 0))))

@@ -33,6 +33,7 @@ from bot.ports import (
     Directory,
     DirectoryUnavailable,
     LaneBook,
+    Messenger,
     Store,
     StoreUnavailable,
     WorkflowKeys,
@@ -104,6 +105,7 @@ class Assembled:
     store: Store
     directory: Directory
     bot: RingfenceBot
+    messenger: Messenger
     counters: Counters
     check_groups: Callable[[], Awaitable[None]]
 
@@ -151,6 +153,7 @@ async def assembled(
             outside.store,
             outside.directory,
             bot,
+            messenger,
             outside.counters,
             lambda: _check_groups(graph, policy),
         )

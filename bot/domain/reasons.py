@@ -13,6 +13,7 @@ from bot.domain import (  # noqa: F401 - importing registers
     approver_reasons,
     decision_reasons,
     directory_reasons,
+    internal_reasons,
     limit_reasons,
     number_reasons,
     proof_reasons,

@@ -26,6 +26,14 @@ class StoreUnavailable(Exception):
     """
 
 
+class RowUnreadable(Exception):
+    """What is stored about a change makes no sense: nothing was done with it. change_id: which."""
+
+    def __init__(self, change_id: str) -> None:
+        super().__init__(change_id)
+        self.change_id = change_id
+
+
 class MessageKind(StrEnum):
     """ask: approval card to an approver. notice: news for requester or target. redraw: posted cards.
 

@@ -19,11 +19,11 @@ from sqlalchemy.engine import Connection
 from bot.domain.change import LOCKING, TERMINAL, Change, OpState, may_move
 from bot.domain.freeze import goes_forward
 from bot.domain.phone import PhoneNumber
-from bot.ports import Commit, Full, Lost, LostBecause, Message, Move, Received, Won
+from bot.ports import Commit, Full, Lost, LostBecause, Message, Move, Received, RowUnreadable, Won
 from bot.store import freezes, quotas, rows, switches, undo
 from bot.store import tables as t
 from bot.store.audit import Chain
-from bot.store.keyring import KeyRing
+from bot.store.keyring import KeyRing, SealBroken
 from bot.store.sealing import number_text, read_number
 
 _b = sa.bindparam
@@ -138,9 +138,12 @@ class Writer:
         return Won(created + tuple(stored[move.before.id] for move in commit.moves))
 
     def numbers(self, connection: Connection, change_id: str) -> dict[int, PhoneNumber]:
-        """The clear numbers. Raises SealBroken for a value that stands in a wrong row, KeyMissing."""
-        found = connection.execute(_SEALED, {"change_id": change_id})
-        return {n: read_number(self._keys.open(_bound(change_id, n), sealed)) for n, sealed in found}
+        """The clear numbers. Raises RowUnreadable for a value that stands in a wrong row, KeyMissing."""
+        found = connection.execute(_SEALED, {"change_id": change_id}).all()
+        try:
+            return {n: read_number(self._keys.open(_bound(change_id, n), sealed)) for n, sealed in found}
+        except SealBroken as error:
+            raise RowUnreadable(change_id) from error
 
     def _keep_numbers(
         self, connection: Connection, commit: Commit, steps: list[tuple[Change | None, Change]]
@@ -220,7 +223,7 @@ def find_received(connection: Connection, conversation_id: str, activity_id: str
 
 
 def _create(connection: Connection, change: Change) -> Change:
-    if not t.insert_new(connection, t.changes, rows.change_values(change)):
+    if not t.insert_new(connection, t.changes, rows.change_values(change) | {"tries": 0}):
         raise LosingError(LostBecause.ID_TAKEN, change.id)
     return change
 
@@ -231,6 +234,7 @@ def _move(connection: Connection, move: Move) -> Change:
     after = replace(move.after, row_version=before.row_version + 1)
     guard: dict[str, Any] = {"b_id": before.id, "b_state": before.state, "b_version": before.row_version}
     values = guard | {name: v for name, v in rows.change_values(after).items() if name not in rows.FIXED}
+    values["tries"] = 0
     if move.unexpired_at is None:
         done = connection.execute(_MOVE, values).rowcount
     else:

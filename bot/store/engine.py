@@ -31,6 +31,9 @@ _TRIES = 4
 _BUSY_MS = 10_000
 # Deadlock and serialisation failure: the server has rolled everything back (PostgreSQL, Appendix A).
 _AGAIN = frozenset({"40P01", "40001"})
+# A standby, or a database that was made read-only (PostgreSQL, Appendix A): the driver calls it an internal
+# error.
+_TAKES_NOTHING = "25006"
 # No wait without an end. Times of sessions in UTC so that text forms never depend on the server's setting.
 _POSTGRES_OPTIONS = (
     "-c timezone=UTC -c lock_timeout=10s -c statement_timeout=60s -c idle_in_transaction_session_timeout=60s"
@@ -103,10 +106,16 @@ def transact(engine: Engine, work: Callable[[Connection], T]) -> T:
         except DBAPIError as error:
             if left and not committing and _again(error):
                 continue
-            if isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated:
+            if _unavailable(error):
                 raise StoreUnavailable("the database does not answer") from error
             raise
     raise AssertionError("unreachable")
+
+
+def _unavailable(error: DBAPIError) -> bool:
+    """Down, busy, full or read-only; everything else is a defect of ours."""
+    known = isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated
+    return known or getattr(error.orig, "sqlstate", "") == _TAKES_NOTHING
 
 
 def _again(error: DBAPIError) -> bool:

@@ -5,6 +5,7 @@ Knows the queries. Must not write. Each runs on one snapshot.
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -15,6 +16,9 @@ from bot.domain.outcome import MORE_COUNTED
 from bot.ports import Listing, Recent
 from bot.store import rows
 from bot.store import tables as t
+from bot.telemetry import alarm
+
+_log = logging.getLogger(__name__)
 
 _c = t.changes.c
 _oid: sa.BindParameter[str] = sa.bindparam("oid")
@@ -108,9 +112,9 @@ def list_changes(
     given = {} if listing is Listing.OPEN else {"oid": oid}
     ids = connection.scalars(_LISTS[listing], given | {"limit": limit}).all()
     if len(ids) < limit:
-        return rows.load(connection, ids), 0
+        return rows.load(connection, ids, _left_out), 0
     size = connection.execute(_SIZES[listing], given | {"most": limit + MORE_COUNTED}).scalar_one()
-    return rows.load(connection, ids), size - len(ids)
+    return rows.load(connection, ids, _left_out), size - len(ids)
 
 
 def open_for(connection: Connection, target_oid: str) -> tuple[Change, ...]:
@@ -133,6 +137,10 @@ def children(connection: Connection, parent_id: str) -> tuple[Change, ...]:
     """Changes that came from this one, oldest first."""
     query = sa.select(_c.id).where(_c.parent_id == parent_id).order_by(_c.created_at, _c.id)
     return rows.load(connection, connection.scalars(query).all())
+
+
+def _left_out(change_id: str) -> None:
+    alarm(_log, "row", f"the stored change {change_id} cannot be read and is missing in a list")
 
 
 def now(connection: Connection) -> object:

@@ -1,7 +1,7 @@
 """A Change as rows and back.
 
 Knows both shapes. Must not know when or why a change is written. Reading gives every child in the order in
-which it was written; what cannot be read raises ValueError, KeyError or TypeError.
+which it was written; what cannot be read raises RowUnreadable.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from bot.domain.phone import Slot
 from bot.domain.policy import Action, Risk
 from bot.domain.reason import Refusal
 from bot.domain.signals import Signal
+from bot.ports import RowUnreadable
 from bot.store import tables as t
 
 Values = dict[str, Any]
@@ -140,8 +141,22 @@ def load(
 ) -> tuple[Change, ...]:
     """The changes in the order of ids; ids that do not exist are left out.
 
-    unreadable: told the id of a change whose rows make no sense, which is then left out; None = raise.
+    unreadable: told the id of a change whose rows make no sense, which is then left out; None = raise
+    RowUnreadable.
     """
+    try:
+        return _load(connection, ids)
+    except (ValueError, KeyError, TypeError) as error:
+        if len(ids) > 1:
+            # One bad row must not hide the others, wherever in the reading it showed.
+            return tuple(change for key in ids for change in load(connection, [key], unreadable))
+        if unreadable is None:
+            raise RowUnreadable(ids[0]) from error
+        unreadable(ids[0])
+        return ()
+
+
+def _load(connection: Connection, ids: Sequence[str]) -> tuple[Change, ...]:
     if not ids:
         return ()
     given = {"ids": list(ids)}
@@ -150,16 +165,11 @@ def load(
     steps = _by_change(connection.execute(_STEPS, given))
     asked = _by_change(connection.execute(_ASKED, given)) if steps else {}
     votes = _by_change(connection.execute(_VOTES, given)) if steps else {}
-    found = []
-    for key in (key for key in ids if key in rows):
-        try:
-            children = (steps.get(key, []), asked.get(key, []), votes.get(key, []))
-            found.append(_change(rows[key], operations[key], *children))
-        except (ValueError, KeyError, TypeError):
-            if unreadable is None:
-                raise
-            unreadable(key)
-    return tuple(found)
+    return tuple(
+        _change(rows[key], operations[key], steps.get(key, []), asked.get(key, []), votes.get(key, []))
+        for key in ids
+        if key in rows
+    )
 
 
 def load_one(connection: Connection, change_id: str) -> Change | None:

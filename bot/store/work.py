@@ -7,22 +7,30 @@ that whoever held it before can no longer write. On PostgreSQL two workers never
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, Row
 
 from bot.domain.change import Change
 from bot.ports import Message, MessageKind
 from bot.store import rows
 from bot.store import tables as t
+from bot.telemetry import alarm
+
+# Claimed so often without a stored move, a change is put aside: others must not wait for it, nor must it
+# end the process again and again.
+TRIES = 5
+ASIDE = timedelta(hours=1)
 
 _log = logging.getLogger(__name__)
 _b = sa.bindparam
 _now, _limit = _b("now", type_=t.UtcTime), _b("limit", type_=sa.Integer)
 _c, _m = t.changes.c, t.outbox.c
 _DUE_CHANGES = (
-    sa.select(_c.id)
+    sa.select(_c.id, _c.tries)
     .where(_c.due_at <= _now, sa.or_(_c.lease_until.is_(None), _c.lease_until < _now))
     .order_by(_c.due_at, _c.id)
     .limit(_limit)
@@ -31,7 +39,9 @@ _DUE_CHANGES = (
 _LEASE = {"lease_owner": _b("worker"), "lease_until": _b("until", type_=t.UtcTime)}
 _KEYS: sa.BindParameter[list[str]] = _b("keys", expanding=True)
 _CLAIM_CHANGES = (
-    sa.update(t.changes).where(_c.id.in_(_KEYS)).values(_LEASE | {"row_version": _c.row_version + 1})
+    sa.update(t.changes)
+    .where(_c.id.in_(_KEYS))
+    .values(_LEASE | {"row_version": _c.row_version + 1, "tries": _c.tries + 1})
 )
 _DUE_MESSAGES = (
     sa.select(t.outbox)
@@ -48,16 +58,25 @@ _FREE = {"lease_owner": "", "lease_until": None}
 def claim_changes(
     connection: Connection, worker: str, now: datetime, lease: timedelta, limit: int
 ) -> tuple[Change, ...]:
-    """Due and without a living lease, oldest due first. What cannot be read stays leased and is logged."""
-    keys = connection.scalars(_DUE_CHANGES, {"now": now, "limit": limit}).all()
-    if not keys:
-        return ()
-    connection.execute(_CLAIM_CHANGES, {"worker": worker, "until": now + lease, "keys": list(keys)})
-    return rows.load(connection, keys, _unreadable)
+    """Due and without a living lease, oldest due first. What cannot be read stays leased, with an alarm.
+
+    What was claimed five times and never moved is leased for an hour at a time.
+    """
+    found = connection.execute(_DUE_CHANGES, {"now": now, "limit": limit}).all()
+    for keys, until in (
+        ([row.id for row in found if row.tries + 1 < TRIES], now + lease),
+        ([row.id for row in found if row.tries + 1 >= TRIES], now + max(lease, ASIDE)),
+    ):
+        if keys:
+            connection.execute(_CLAIM_CHANGES, {"worker": worker, "until": until, "keys": keys})
+    return rows.load(connection, [row.id for row in found], _unreadable("change"))
 
 
-def _unreadable(change_id: str) -> None:
-    _log.error("the stored change %s cannot be read and is left alone", change_id)
+def _unreadable(what: str) -> Callable[[str], None]:
+    def told(key: str) -> None:
+        alarm(_log, "row", f"the stored {what} {key} cannot be read and is put aside")
+
+    return told
 
 
 def claim_messages(
@@ -69,18 +88,19 @@ def claim_messages(
         return ()
     keys = [row.key for row in found]
     connection.execute(_CLAIM_MESSAGES, {"worker": worker, "until": now + lease, "keys": keys})
-    return tuple(
-        Message(
-            row.key,
-            MessageKind(row.kind),
-            row.change_id,
-            row.to_oid,
-            row.due_at,
-            row.attempts + 1,
-            row.subject,
-            row.topic,
-        )
-        for row in found
+    return tuple(message for row in found if (message := _message(connection, row, now)) is not None)
+
+
+def _message(connection: Connection, row: Row[Any], now: datetime) -> Message | None:
+    """None for one that cannot be read: it is given up, with an alarm, and holds up no other."""
+    try:
+        kind = MessageKind(row.kind)
+    except ValueError:
+        _unreadable("message")(row.key)
+        end_message(connection, row.key, "dead", "it cannot be read", now)
+        return None
+    return Message(
+        row.key, kind, row.change_id, row.to_oid, row.due_at, row.attempts + 1, row.subject, row.topic
     )
 
 

@@ -18,14 +18,14 @@ from bot.domain import reasons
 from bot.domain.change import TERMINAL
 from bot.domain.outcome import Outcome, Page, Refused, Working
 from bot.domain.people import Reader, object_id
-from bot.ports import Conversation
+from bot.ports import Conversation, StoreUnavailable
 from bot.teams.addresses import Addresses
 from bot.teams.connector import SendError
 from bot.teams.inbound import conversation_of, from_action, from_message, is_run
 from bot.teams.invokes import InvokeReply
 from bot.teams.outbound import CARD, TeamsMessenger, card_activity, change_of, draw
 from bot.teams.turn import admitted
-from bot.telemetry import correlation_id
+from bot.telemetry import alarm, correlation_id
 from bot.workflow.desk import Desk
 from bot.workflow.parts import Envelope
 
@@ -131,7 +131,11 @@ class RingfenceBot(TeamsActivityHandler):  # type: ignore[misc]  # the SDK ships
     async def _remember(self, activity: Activity, *, anew: bool = False) -> Conversation:
         oid = object_id(activity.from_property.aad_object_id or "") or ""
         conversation = conversation_of(activity, oid, self._addresses.tenant_id)
-        await self._addresses.met(conversation, anew=anew)
+        try:
+            await self._addresses.met(conversation, anew=anew)
+        except StoreUnavailable:
+            # The answer can be given all the same; the next message is remembered.
+            log.warning("a conversation could not be kept", extra={"kind": "turn"})
         return conversation
 
     def _wake_after(self, outcome: Outcome) -> None:
@@ -158,7 +162,11 @@ class RingfenceBot(TeamsActivityHandler):  # type: ignore[misc]  # the SDK ships
         change = change_of(outcome)
         if change is not None:
             version = change.row_version if seen else 0
-            await self._messenger.posted(change, conversation, activity_id, version)
+            try:
+                await self._messenger.posted(change, conversation, activity_id, version)
+            except StoreUnavailable as error:
+                # What was said stands; only this copy will not change by itself.
+                alarm(log, "store", "a card that was sent could not be kept", error=error)
 
     async def _stands_in_place(
         self, outcome: Outcome, conversation: Conversation, reader: Reader, card_id: str

@@ -6,16 +6,19 @@ know how the words arrived or how the answer looks.
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime, timedelta
 
 from bot.domain import command as c
 from bot.domain import decision_reasons, reasons
+from bot.domain import internal_reasons as internal
 from bot.domain.access import may
 from bot.domain.change import Change, Verdict
 from bot.domain.outcome import Outcome, Page, PageKind, Refused
 from bot.domain.people import Actor, Role
 from bot.domain.reason import Refusal
-from bot.ports import Listing
+from bot.ports import Listing, RowUnreadable, StoreUnavailable
+from bot.telemetry import alarm
 from bot.workflow.alerting import Alerting
 from bot.workflow.applying import Applying
 from bot.workflow.approvers import Approvers
@@ -43,6 +46,7 @@ from bot.workflow.withdrawing import Withdrawing
 _LIGHT = (c.Help, c.Hi, c.Whoami, c.Explain, c.Unknown, c.Malformed, c.MyRequests, c.Approvals, c.Refresh)
 _AUDIT_AGAIN = timedelta(minutes=1)
 _REMEMBERED = 10_000
+_log = logging.getLogger(__name__)
 
 
 class Desk:
@@ -72,7 +76,19 @@ class Desk:
         self._audited: dict[tuple[str, str], datetime] = {}
 
     async def handle(self, command: c.Command, envelope: Envelope) -> Outcome:
-        """The answer to one command."""
+        """The answer to one command. Without the store nothing is done, and that is said."""
+        try:
+            return await self._handle(command, envelope)
+        except StoreUnavailable as error:
+            alarm(_log, "store", "a command could not be handled", error=error)
+            refusal = internal.STORE_UNAVAILABLE.refuse()
+        except RowUnreadable as error:
+            alarm(_log, "row", f"the stored change {error.change_id} cannot be read", error=error.__cause__)
+            refusal = internal.ROW_UNREADABLE.refuse(key=error.change_id)
+        self._parts.metrics.count("refusals", refusal.code)
+        return Refused((refusal,))
+
+    async def _handle(self, command: c.Command, envelope: Envelope) -> Outcome:
         before = await self._delivered_before(envelope, command)
         if before is not None:
             return before
