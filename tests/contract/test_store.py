@@ -42,10 +42,11 @@ from bot.ports import (
     Move,
     PostedCard,
     Received,
+    RowUnreadable,
     StoreUnavailable,
     Won,
 )
-from bot.store import SealBroken, SqlStore
+from bot.store import SqlStore
 
 S = State
 
@@ -315,7 +316,7 @@ async def test_a_number_does_not_open_in_another_row(place: Place, store: SqlSto
         "UPDATE sealed_numbers SET sealed ="
         " (SELECT o.sealed FROM sealed_numbers o WHERE o.change_id = 'AAAAA2') WHERE change_id = 'AAAAA1'"
     )
-    with pytest.raises(SealBroken):
+    with pytest.raises(RowUnreadable):
         await store.numbers("AAAAA1")
     assert await store.numbers("AAAAA2") == {1: NUMBER}
 

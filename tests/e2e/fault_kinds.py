@@ -84,6 +84,12 @@ class Kill(Kind):
     }
 
     async def arm(self) -> None:
+        if self.step is Step.TELL:
+            self.site.at("after commit applied", self.strike)
+        else:
+            self.site.at(self.MOMENTS[self.step, self.how], self.site.die)
+
+    async def strike(self) -> None:
         self.site.at(self.MOMENTS[self.step, self.how], self.site.die)
 
     async def heal(self) -> None:
@@ -435,22 +441,14 @@ class Directory(Kind):
 
 
 class Throttled(Directory):
-    """f6: 429 with Retry-After. Short for W at a person's step, long elsewhere."""
+    """f6: 429 with Retry-After, longer than a person is kept waiting."""
 
-    WRITE: ClassVar[Json] = {"kind": "status", "status": 429, "retry_after": 30}
-
-    async def arm(self) -> None:
-        if self.step is Step.SAVE:
-            await self.site.stage.fault(
-                kind="status", status=429, retry_after=0.2, path="phoneMethods", times=1
-            )
-            return
-        self.READS = {"kind": "status", "status": 429, "retry_after": 30}
-        await super().arm()
+    READS: ClassVar[Json] = {"kind": "status", "status": 429, "retry_after": 30}
+    WRITE: ClassVar[Json] = READS
 
     async def heal(self) -> None:
         await super().heal()
-        if self.step is Step.VOTE:
+        if self.step in BY_PEOPLE:
             self.site.stage.clock.pass_by(seconds=31)
 
 
