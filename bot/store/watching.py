@@ -13,9 +13,11 @@ import selectors
 import socket
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import psycopg
 from psycopg import sql
+from psycopg.conninfo import make_conninfo
 from psycopg.rows import TupleRow
 from sqlalchemy.engine import URL
 
@@ -33,7 +35,9 @@ class Watch:
 
     def __init__(self, url: URL, heard: Callable[[], None]) -> None:
         """url: of `read_url`. heard: called in this object's thread, also after each new connection."""
-        self._conninfo = url.set(drivername="postgresql").render_as_string(hide_password=False)
+        # Not as one text: the server's library reads a plus sign in an address as a plus sign.
+        named: dict[str, Any] = url.translate_connect_args(username="user", database="dbname")
+        self._conninfo = make_conninfo(**named, **{name: _one(value) for name, value in url.query.items()})
         self._heard = heard
         self._channel = sql.Identifier("")
         self._ours, self._theirs = socket.socketpair()
@@ -118,9 +122,13 @@ class Watch:
             self._theirs.settimeout(None)
 
 
+def _one(value: str | tuple[str, ...]) -> str:
+    return value if isinstance(value, str) else " ".join(value)
+
+
 def _channel(connection: Connection) -> sql.Identifier:
     """Channels belong to the whole database, installations may share it by schema."""
     found = connection.execute(_CHANNEL).fetchone()
-    if found is None:
+    if found is None or found[0] is None:
         raise psycopg.DataError("the schema has no name")
     return sql.Identifier(found[0])

@@ -46,7 +46,7 @@ f10 Teams refuses              E   E   E   -   -   -   EA
 f11 clock off                  N   =   =   W   -   =   -
 f12 two workers                D   D   D   D   D   D   D
 f13 stale reads                -   -   -   B   -   Q   -
-f14 rights or target change    C   C   B   B   -   -   -
+f14 rights or target change    C   C   V   B   -   -   -
 f15 poison row                 C   C   C   P   -   -   P
 f16 outage beyond expiry       -   X   X   X   Q   -   E
 f17 paused for 5 minutes       D   -   -   D   D   D   D
