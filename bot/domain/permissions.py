@@ -124,9 +124,23 @@ TABLE: tuple[Permission, ...] = (
     Permission(
         "AuditLog.Read.All",
         "b0afded3-3588-46d8-8b3d-9842eff778da",
-        "Say whether a person can reset the password by themselves, and what is missing (needs Entra ID P1).",
-        ("GET /reports/authenticationMethods/userRegistrationDetails/{id}",),
-        "Answers about password reset become “cannot tell”.",
+        "Say whether a person can reset the password by themselves, and what is missing; say how long "
+        "somebody has had their manager, where the policy wants an age (both need Entra ID P1).",
+        (
+            "GET /reports/authenticationMethods/userRegistrationDetails/{id}",
+            "GET /auditLogs/directoryAudits (the docs ask for Directory.Read.All beside it in some tenants)",
+        ),
+        "Answers about password reset become “cannot tell”; a manager counts whose relation may be new, and "
+        "the card says that it could not be read.",
+        needed=False,
+    ),
+    Permission(
+        "EntitlementManagement.Read.All",
+        "",
+        "Know who stands in for an approver who is out, where the policy says stand_ins = true.",
+        ("GET /beta/users/{id}/identityGovernance/approverDelegate",),
+        "The fallback is asked, and the card says that nobody could read who stands in. By its page (beta, "
+        "2026) Microsoft Graph tells it to signed-in people only, so that this is the rule for an app today.",
         needed=False,
     ),
     _READ_METHODS,

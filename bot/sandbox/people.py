@@ -156,11 +156,11 @@ def change(world: World, person: Person, fields: dict[str, Any]) -> None:
         name = _SHORT.get(name, name)
         if name not in Person.__dataclass_fields__ or name in ("oid", "history"):
             raise ValueError(f"no such field of a person: {name}")
-        if name == "manager_oid" and value is not None:
-            manager = world.find(value)
-            if manager is None:
-                raise ValueError(f"no such manager: {value}")
-            value = manager.oid
+        if name in ("manager_oid", "stand_in") and value is not None:
+            other = world.find(value)
+            if other is None:
+                raise ValueError(f"no such person: {value}")
+            value = other.oid
         elif name in ("directory_roles", "eligible_roles"):
             value = set(value)
         elif name in TIMES and isinstance(value, str):
@@ -170,13 +170,15 @@ def change(world: World, person: Person, fields: dict[str, Any]) -> None:
         ready[name] = value
     if ready.get("deleted") and not person.deleted:
         ready.setdefault("deleted_at", world.now())
+    if ready.get("manager_oid", person.manager_oid) != person.manager_oid:
+        ready.setdefault("manager_changed", world.now())
     world.before_change(person)
     for name, value in ready.items():
         setattr(person, name, value)
     world.reindex(person)
 
 
-TIMES = ("created", "deleted_at", "password_changed", "pass_issued")
+TIMES = ("created", "deleted_at", "password_changed", "pass_issued", "manager_changed", "stand_in_until")
 _SHORT = {
     "manager": "manager_oid",
     "enabled": "account_enabled",
@@ -317,5 +319,5 @@ def _own(world: World, fields: dict[str, Any]) -> Person:
         name = str(fields.pop("display_name", alias.title()))
         more = {"upn": fields.pop("upn")} if "upn" in fields else {}
         person = _seeded(world, 300 + len(world.people), alias, name, fields.pop("department", "Works"), more)
-    change(world, person, fields)
+    change(world, person, {"manager_changed": person.manager_changed, **fields})
     return person

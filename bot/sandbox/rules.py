@@ -49,6 +49,7 @@ class Rules:
 
     Licences: without `has_p1` no reports, without `has_p2` no PIM (`no_p2_status`). SSPR as the report tells
     it: `sspr_enabled`, `sspr_needed` methods; `allowed_to_use_sspr` stands in the authorization policy.
+    `app_reads_stand_ins`: an app may read approverDelegate (the docs name a permission for people only).
     `throttle`: see throttle.Profile. `token_seconds`: life of a token.
     """
 
@@ -73,6 +74,7 @@ class Rules:
     cloud: str = "global"
     has_p1: bool = True
     has_p2: bool = True
+    app_reads_stand_ins: bool = False
     no_p2_status: int = 400
     sspr_enabled: bool = True
     sspr_needed: int = 1

@@ -79,6 +79,7 @@ class Person:
     phoneNumberNotUnique or None; `default_method` is push, oath, sms, voiceMobile, voiceAlternateMobile,
     voiceOffice or None; roles are role template ids; `other_methods` are METHOD_KINDS; `licences` are SKU
     part numbers; `per_user_mfa` is disabled, enabled or enforced; `system_preferred` None = as the rule says.
+    `manager_changed` None = long ago; `stand_in` is an object id, without `stand_in_until` it does not end.
     `password_changed` and `pass_issued` (of a temporaryAccessPass) None = when the account was made.
     """
 
@@ -101,6 +102,9 @@ class Person:
     pass_issued: datetime | None = None
     management_restricted: bool = False
     manager_oid: str | None = None
+    manager_changed: datetime | None = None
+    stand_in: str | None = None
+    stand_in_until: datetime | None = None
     installed: bool = True
     locale: str = "en-US"
     timezone: str = "America/Los_Angeles"

@@ -106,6 +106,12 @@ class Stage(Protocol):
         """When the password was changed and a Temporary Access Pass, the only other method, was issued."""
         ...
 
+    def manager_changed(self, alias: str, at: datetime) -> None: ...
+
+    def stand_in(self, alias: str, other: str | None) -> None:
+        """From now on the other one decides in the place of the first; and apps may read that."""
+        ...
+
     def default_moves(self) -> None:
         """From now on a mobile that is set becomes the default."""
         ...
@@ -195,6 +201,12 @@ class FakeStage:
         fake.people[oid] = replace(fake.people[oid], password_changed_at=password)
         fake.other_methods[oid], fake.passes[oid] = (Method.TEMPORARY_PASS,), (issued,)
 
+    def manager_changed(self, alias: str, at: datetime) -> None:
+        self.directory.manager_changes[self.oid(alias)] = at
+
+    def stand_in(self, alias: str, other: str | None) -> None:
+        self.directory.stand_ins[self.oid(alias)] = self.oid(other) if other else ""
+
     def default_moves(self) -> None:
         self.directory.moves_default = Default.SMS
 
@@ -261,6 +273,8 @@ _PATHS = {
     "licences": "/licenseDetails",
     "registration": "/userRegistrationDetails",
     "recently_deleted": "/deletedItems",
+    "manager_changed": "/directoryAudits",
+    "stand_in": "/approverDelegate",
     "find": r"/users\?",
     "person": r"/users/[^/?]+\?",
     "manager": "/manager",
@@ -352,6 +366,17 @@ class SandboxStage:
         fields = {"password_changed": password.isoformat(), "pass_issued": issued.isoformat()}
         methods = [Method.TEMPORARY_PASS.value]
         self._call("PATCH", f"/people/{alias}", {**fields, "other_methods": methods})
+
+    def manager_changed(self, alias: str, at: datetime) -> None:
+        self._call("PATCH", f"/people/{alias}", {"manager_changed": at.isoformat()})
+
+    def stand_in(self, alias: str, other: str | None) -> None:
+        self._rules(app_reads_stand_ins=True)
+        self._call("PATCH", f"/people/{alias}", {"stand_in": other})
+
+    def permissions(self, names: list[str]) -> None:
+        """What the app is granted from now on."""
+        self._call("PATCH", "", {"permissions": names})
 
     def default_moves(self) -> None:
         self._rules(default_moves=True)

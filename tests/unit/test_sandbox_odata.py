@@ -32,6 +32,8 @@ ALICE = {
             ["and", ["eq", "a", "x"], ["or", ["eq", "b", "y"], ["not", ["eq", "c", True]]]],
         ),
         ("proxyAddresses/any(p:p eq 'smtp:a')", ["any", "proxyAddresses", "smtp:a"]),
+        ("targetResources/any(t:t/id eq 'x')", ["any", "targetResources/id", "x"]),
+        ("at ge 2026-03-02T09:00:00Z", ["ge", "at", "2026-03-02T09:00:00Z"]),
         ("id in ('1','2')", ["in", "id", ["1", "2"]]),
     ],
 )

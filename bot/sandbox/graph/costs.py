@@ -32,7 +32,7 @@ def lane_of(template: str) -> str:
     """The allowance: "methods", "reports" or "identity"."""
     if "/authentication/" in template:
         return "methods"
-    return "reports" if template.startswith("/reports/") else "identity"
+    return "reports" if template.startswith(("/reports/", "/auditLogs/")) else "identity"
 
 
 def units(verb: str, template: str, options: Mapping[str, str]) -> int:

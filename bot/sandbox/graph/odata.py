@@ -1,7 +1,7 @@
 """$filter and $search as Graph reads them: text -> tree -> yes or no for one object.
 
 A tree is nested lists, plain JSON, so that a request log can keep it and a test can assert on it:
-`["or", a, b] ["and", a, b] ["not", a] ["eq", prop, value] ["startswith", prop, value]
+`["or", a, b] ["and", a, b] ["not", a] ["eq", prop, value] ["ge", prop, value] ["startswith", prop, value]
 ["any", prop, value] ["in", prop, [values]] ["search", prop, term]`.
 Sources: Graph docs "filter-query-parameter", "search-query-parameter". Knows no world.
 """
@@ -22,7 +22,7 @@ _TOKEN = re.compile(
 )
 _SEARCH_TERM = re.compile(r'\s*"((?:[^"\\]|\\.)*)"\s*')
 _SEARCH_WORD = re.compile(r"\s*(OR|AND)\b")
-_COMPARE = ("eq", "ne", "in")
+_COMPARE = ("eq", "ne", "ge", "le", "in")
 _CALLS = ("startswith", "endswith")
 #: Tokenised properties; the others are matched from their beginning.
 _TOKENISED = ("displayName", "description")
@@ -114,11 +114,13 @@ class _Reader:
         self.take("(")
         letter = self.name()
         self.take(":")
-        self.take(letter.lower())
+        inner = self.name()
+        if inner != letter and not inner.startswith(f"{letter}/"):
+            raise _bad()
         self.take("eq")
         value = self.value()
         self.take(")")
-        return ["any", prop, value]
+        return ["any", prop + inner.removeprefix(letter), value]
 
     def name(self) -> str:
         kind, token = self.tokens[self.at] if self.at < len(self.tokens) else ("", "")
@@ -197,6 +199,9 @@ def fits(tree: Tree, read: Callable[[str], Any]) -> bool:
         return any(_same(each, want) for each in have or ())
     if verb in ("eq", "ne"):
         return _same(have, want) is (verb == "eq")
+    if verb in ("ge", "le"):
+        # Times in UTC, of one form: their order is that of their text.
+        return str(have) >= str(want) if verb == "ge" else str(have) <= str(want)
     text, part = str(have or "").casefold(), str(want).casefold()
     if verb == "startswith":
         return text.startswith(part)

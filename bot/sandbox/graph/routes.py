@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from . import groups, licences, phones, policy, reports, roles, signin, users
+from . import groups, licences, phones, policy, relations, reports, roles, signin, users
 from .call import Answer, Call
 from .errors import NOT_ALLOWED, OURS, GraphError
 
@@ -55,10 +55,12 @@ _ROUTES: dict[str, dict[str, Handler]] = {
     _POLICY: {"GET": policy.get_policy},
     f"{_POLICY}/authenticationMethodConfigurations/{{method}}": {"GET": policy.get_configuration},
     "/policies/authorizationPolicy": {"GET": policy.get_authorization},
+    "/auditLogs/directoryAudits": {"GET": relations.list_audits},
     _REPORT: {"GET": reports.list_details},
     f"{_REPORT}/{{user}}": {"GET": reports.get_details},
 }
 _BETA: dict[str, dict[str, Handler]] = {
+    f"{_USER}/identityGovernance/approverDelegate": {"GET": relations.get_stand_in},
     f"{_AUTH}/signInPreferences": {"GET": signin.get_preferences, "PATCH": signin.set_preferences},
     f"{_AUTH}/requirements": {"GET": signin.get_requirements, "PATCH": signin.set_requirements},
     f"{_ROLES}/transitiveRoleAssignments": {"GET": roles.transitive_assignments},
