@@ -64,7 +64,7 @@ async def test_the_age_of_the_managers_account(h: House, age: int | None, counts
 
 @pytest.mark.parametrize("rules", [terms(manager_relation_days=7)])
 async def test_a_manager_of_yesterday(h: House) -> None:
-    """A relation that was changed lately does not count: the fallback is asked, the manager is a bystander."""
+    """A relation that was changed lately does not count; the manager decides nothing."""
     h.directory.manager_changes[ALICE] = START - timedelta(days=1)
     sent = await pending(h)
     assert asked(h) == {ADA, NED}
