@@ -13,6 +13,7 @@ import os
 import sys
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from bot.settings.problems import Refused
@@ -45,6 +46,13 @@ def _parser() -> argparse.ArgumentParser:
     policy = _group(commands, "policy", "the approval policy")
     check = _add(policy, "check", _policy_check, "read the policy file and say what it means")
     check.add_argument("file", nargs="?", type=Path, help="default: POLICY_FILE")
+
+    explain = _add(policy, "explain", _policy_explain, "say what somebody would be answered, and why")
+    explain.add_argument("--as", dest="asker", required=True, metavar="USER", help="whoever asks")
+    explain.add_argument("text", nargs="+", help='the request, for example "set mobile for alice"')
+    replay = _add(policy, "replay", _policy_replay, "say what past requests would have needed under a policy")
+    replay.add_argument("--file", type=Path, help="the policy to try; default: POLICY_FILE")
+    replay.add_argument("--since", type=date.fromisoformat, metavar="DATE", help="default: 30 days ago")
 
     gate = _group(commands, "gate", "the front door")
     explain = _add(gate, "explain", _gate_explain, "say what the front door thinks of a recorded activity")
@@ -102,26 +110,52 @@ def _serve(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
 
 def _policy_check(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    from bot.domain.rule_words import in_words, warnings
     from bot.settings.environment import read_policy_path
     from bot.settings.policy_file import load_policy
 
     path = arguments.file or read_policy_path(environ, Path(".env"))
     policy = load_policy(path)
     print(f"{path}: good, sha256 {policy.digest}")
-    for role, groups in policy.roles.items():
-        print(f"  role {role}: {', '.join(sorted(groups)) or 'nobody'}")
-    for number, rule in enumerate(policy.rules, start=1):
-        print(f"  rule {number} “{rule.name}”: {_listed(rule.actions)} for {_listed(rule.targets)}")
-        for step in rule.steps:
-            fallback = f"; else {', '.join(map(str, step.fallback))}" if step.fallback else ""
-            print(f"    approves: any {step.need} of {', '.join(map(str, step.approvers))}{fallback}")
-        print(f"    {rule.expire_minutes} minutes to approve, then {rule.execute_minutes} to start")
-    print("  everything else: refused")
+    for line in in_words(policy):
+        print(f"  {line}")
+    for warning in warnings(policy):
+        print(f"  ! {warning}")
     return OK
 
 
-def _listed(values: frozenset[str]) -> str:
-    return ", ".join(sorted(str(value) for value in values))
+def _policy_explain(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    from bot import questions
+    from bot.settings.environment import load_settings
+    from bot.settings.policy_file import load_policy
+
+    settings = load_settings(environ, Path(".env"))
+    policy = load_policy(settings.policy_file)
+    text = " ".join(arguments.text)
+    try:
+        lines = asyncio.run(questions.explain_policy(settings, policy, arguments.asker, text))
+    except questions.NoQuestion as error:
+        print(error, file=sys.stderr)
+        return USAGE
+    return _printed(lines)
+
+
+def _policy_replay(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    from bot import questions
+    from bot.settings.environment import load_settings
+    from bot.settings.policy_file import load_policy
+
+    settings = load_settings(environ, Path(".env"))
+    policy = load_policy(arguments.file or settings.policy_file)
+    day = arguments.since or datetime.now(UTC).date() - timedelta(days=30)
+    since = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    return _printed(asyncio.run(questions.replay_policy(settings, policy, since)))
+
+
+def _printed(lines: Sequence[str]) -> int:
+    for line in lines:
+        print(line)
+    return OK
 
 
 def _gate_explain(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
@@ -171,9 +205,9 @@ def _audit_verify(arguments: argparse.Namespace, environ: Mapping[str, str]) -> 
     from bot.settings.environment import load_settings
 
     settings = load_settings(environ, Path(".env"))
-    from bot import wiring
+    from bot import questions
 
-    report = asyncio.run(wiring.verify_audit(settings))
+    report = asyncio.run(questions.verify_audit(settings))
     print(f"{report.records} records in {report.streams} streams")
     for stream, seq, what in report.bad:
         print(f"- stream {stream}, record {seq}: {what}", file=sys.stderr)

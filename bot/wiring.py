@@ -28,7 +28,6 @@ from bot.graph.directory import GraphDirectory
 from bot.graph.lanes import Lanes
 from bot.jobs import Jobs
 from bot.ports import (
-    ChainReport,
     Clock,
     Directory,
     DirectoryUnavailable,
@@ -64,7 +63,7 @@ from bot.workflow.parts import Parts
 from bot.workflow.scanning import Scanning
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-_STORE_PROBLEMS = (DatabaseInUse, KeyFileUnsafe, KeyMissing, SchemaAhead, WrongTenant, StoreUnavailable)
+STORE_PROBLEMS = (DatabaseInUse, KeyFileUnsafe, KeyMissing, SchemaAhead, WrongTenant, StoreUnavailable)
 #: A pause that the directory asked another process for is kept here within this time.
 PAUSES_SEEN = timedelta(seconds=2)
 log = logging.getLogger(__name__)
@@ -187,16 +186,16 @@ async def _outside(
     wrap_directory: Callable[[Directory], Directory],
     stack: contextlib.AsyncExitStack,
 ) -> _Outside:
-    counters, ring = Counters(), _keyring(settings)
+    counters, ring = Counters(), keyring_of(settings)
     store = await _store(settings, clock, stack)
     session = await stack.enter_async_context(
         aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=64), cookie_jar=aiohttp.DummyCookieJar())
     )
-    tokens = _tokens(settings, settings.identity, clock, counters)
+    tokens = tokens_of(settings, settings.identity, clock, counters)
     # One identity for both keeps one cache of tokens.
     apart = settings.graph_identity != settings.identity
-    graph_tokens = _tokens(settings, settings.graph_identity, clock, counters) if apart else tokens
-    graph = _graph(settings, graph_tokens, clock, counters, store)
+    graph_tokens = tokens_of(settings, settings.graph_identity, clock, counters) if apart else tokens
+    graph = graph_of(settings, graph_tokens, clock, counters, store)
     stack.push_async_callback(graph.aclose)
     await graph.resume()
     rules = _gate_rules(settings)
@@ -296,8 +295,8 @@ async def serve(settings: Settings, policy: Policy) -> None:
     configure_logging(settings.log_level)
     try:
         await _serve(settings, policy)
-    except (WeakGroups, DirectoryUnavailable, *_STORE_PROBLEMS) as error:
-        raise Refused([_why_not(error)]) from error
+    except (WeakGroups, DirectoryUnavailable, *STORE_PROBLEMS) as error:
+        raise Refused([why_not(error)]) from error
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise
@@ -305,7 +304,8 @@ async def serve(settings: Settings, policy: Policy) -> None:
         raise Refused([Problem("PORT or METRICS_PORT", what, "Stop it, or choose another port.")]) from error
 
 
-def _why_not(error: Exception) -> Problem:
+def why_not(error: Exception) -> Problem:
+    """What keeps an installation from starting, said so that somebody can mend it."""
     if isinstance(error, WeakGroups):
         return Problem(
             "policy [roles] and group: approvers",
@@ -350,25 +350,13 @@ async def working(jobs: Jobs) -> AsyncIterator[None]:
         await task
 
 
-async def verify_audit(settings: Settings) -> ChainReport:
-    """Verify the whole audit chain of an installation, also beside a running bot."""
-    ring = _keyring(settings)
-    store = await open_store(
-        settings.database.url, ring, SystemClock(), tenant_id=settings.tenant_id, read_only=True
-    )
-    try:
-        return await store.verify_audit()
-    finally:
-        await store.close()
-
-
 def explain_activity(settings: Settings, raw: bytes) -> list[str]:
     """What the gate thinks of a recorded activity, line by line."""
     return explain(raw, _gate_rules(settings))
 
 
 async def _store(settings: Settings, clock: Clock, stack: contextlib.AsyncExitStack) -> SqlStore:
-    ring = _keyring(settings)
+    ring = keyring_of(settings)
     store = await open_store(settings.database.url, ring, clock, tenant_id=settings.tenant_id)
     stack.push_async_callback(store.close)
     if settings.database.sqlite_path is not None:
@@ -377,13 +365,15 @@ async def _store(settings: Settings, clock: Clock, stack: contextlib.AsyncExitSt
     return store
 
 
-def _keyring(settings: Settings) -> KeyRing:
+def keyring_of(settings: Settings) -> KeyRing:
+    """The data keys of the settings, or the key file beside SQLite."""
     if settings.data_keys:
         return KeyRing([(key.id, key.secret) for key in settings.data_keys])
     return KeyRing.beside_sqlite(settings.database.sqlite_path or Path())
 
 
-def _tokens(settings: Settings, identity: Identity, clock: Clock, counters: Counters) -> EntraTokens:
+def tokens_of(settings: Settings, identity: Identity, clock: Clock, counters: Counters) -> EntraTokens:
+    """Tokens of one app registration, by its secret, certificate or managed identity."""
     credential: Credential = ManagedIdentity()
     if identity.certificate is not None:
         credential = Certificate(identity.certificate)
@@ -400,9 +390,10 @@ def _tokens(settings: Settings, identity: Identity, clock: Clock, counters: Coun
     )
 
 
-def _graph(
+def graph_of(
     settings: Settings, tokens: EntraTokens, clock: Clock, counters: Counters, book: LaneBook
 ) -> GraphDirectory:
+    """Microsoft Graph for this installation. book: where its pauses are kept."""
     client = GraphClient(
         settings.graph_base_url,
         settings.tenant_id,

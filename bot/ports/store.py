@@ -309,6 +309,12 @@ class Store(LaneBook, LeaseBook, Protocol):
         """Changes that hold a lock on a slot of this person."""
         ...
 
+    async def submitted(
+        self, since: datetime, after: tuple[datetime, str] | None, limit: int
+    ) -> tuple[Change, ...]:
+        """Submitted requests from that time on, oldest first, those behind `after` = (submitted at, id)."""
+        ...
+
     async def recent(
         self, requester: tuple[str, datetime], target: tuple[str, datetime], number_key: str
     ) -> Recent:

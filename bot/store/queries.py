@@ -122,6 +122,17 @@ def open_for(connection: Connection, target_oid: str) -> tuple[Change, ...]:
     return rows.load(connection, connection.scalars(_HOLDING, {"oid": target_oid}).all())
 
 
+def submitted(
+    connection: Connection, since: datetime, after: tuple[datetime, str] | None, limit: int
+) -> tuple[Change, ...]:
+    """Submitted requests from that time on, oldest first, those behind `after` = (submitted at, id)."""
+    query = sa.select(_c.id).where(_c.submitted_at >= since).order_by(_c.submitted_at, _c.id).limit(limit)
+    if after is not None:
+        later = sa.and_(_c.submitted_at == after[0], _c.id > after[1])
+        query = query.where(sa.or_(_c.submitted_at > after[0], later))
+    return rows.load(connection, connection.scalars(query).all())
+
+
 def recent(
     connection: Connection, requester: tuple[str, datetime], target: tuple[str, datetime], number_key: str
 ) -> Recent:

@@ -165,6 +165,11 @@ class SqlStore:
     async def open_for(self, target_oid: str) -> tuple[Change, ...]:
         return await self._database.read(lambda c: queries.open_for(c, target_oid))
 
+    async def submitted(
+        self, since: datetime, after: tuple[datetime, str] | None, limit: int
+    ) -> tuple[Change, ...]:
+        return await self._database.read(lambda c: queries.submitted(c, since, after, limit))
+
     async def recent(
         self, requester: tuple[str, datetime], target: tuple[str, datetime], number_key: str
     ) -> Recent:

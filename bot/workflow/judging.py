@@ -43,6 +43,16 @@ class Cleared:
 
 
 @dataclass(frozen=True, slots=True)
+class Ruled:
+    """What the rules say to a case. refusals: of the rule itself, or because too many have the number."""
+
+    kind: TargetKind
+    signals: tuple[Signal, ...]
+    rule: Rule | None
+    refusals: tuple[Refusal, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Judgement:
     """All refusals at once, or `cleared`, or neither when the directory holds the number already."""
 
@@ -62,25 +72,28 @@ class Judge:
         """Everything: facts, rules, approvers and their reach. Refusals are complete, not only the first."""
         gathered = await self.gather(case.target)
         if isinstance(gathered, Refusal):
-            return Judgement((gathered, *self._personal(case)))
-        kind = kind_of(case.target, gathered)
-        refusals = [*self._personal(case), *against(case, gathered)]
+            return Judgement((gathered, *self.personal(case)))
+        refusals = [*self.personal(case), *against(case, gathered)]
         if not refusals and is_already_so(case, gathered):
             return Judgement()
-        holders = await self._holders(case, gathered)
-        signals = await self._signals.of(case, gathered, holders)
+        ruled = await self.ruled(case, gathered)
+        refusals += ruled.refusals
+        if refusals or ruled.rule is None:
+            return Judgement(tuple(refusals))
+        return await self._with_approvers(case, gathered, ruled.rule, ruled)
+
+    async def ruled(self, case: Case, facts: Facts) -> Ruled:
+        """Which rule decides, by the signals that are found; nobody is asked yet."""
+        kind = kind_of(case.target, facts)
+        holders = await self._holders(case, facts)
+        signals = await self._signals.of(case, facts, holders)
         shared = too_many(holders, self._parts.policy.shared_number_max)
-        refusals += [shared] if shared else []
         risks = risks_of(signals)
         rule = self._parts.policy.rule_for(
             case.action, kind, slots=case.slots, requester=case.roles, risks=risks
         )
-        said = rule_against(rule, case.action, kind, risks)
-        if said is not None and not gathered.protection:
-            refusals.append(said)
-        if refusals or rule is None:
-            return Judgement(tuple(refusals))
-        return await self._with_approvers(case, gathered, kind, rule, signals)
+        said = None if facts.protection else rule_against(rule, case.action, kind, risks)
+        return Ruled(kind, signals, rule, tuple(each for each in (shared, said) if each))
 
     async def gather(self, target: Person) -> Facts | Refusal:
         """Fresh phones, protection, roles and sign-in experience of the target, read side by side."""
@@ -118,7 +131,8 @@ class Judge:
         number = number_after(case, facts)
         return await other_holders(self._parts, number, case.slot, case.target.oid) if number else Holders()
 
-    def _personal(self, case: Case) -> list[Refusal]:
+    def personal(self, case: Case) -> list[Refusal]:
+        """What stands in the way whoever the facts are about."""
         found = []
         if self._parts.read_only:
             found.append(reasons.READ_ONLY.refuse())
@@ -128,9 +142,7 @@ class Judge:
             found.append(reasons.TARGET_DISABLED.refuse(name=case.target.name))
         return found
 
-    async def _with_approvers(
-        self, case: Case, facts: Facts, kind: TargetKind, rule: Rule, signals: tuple[Signal, ...]
-    ) -> Judgement:
+    async def _with_approvers(self, case: Case, facts: Facts, rule: Rule, ruled: Ruled) -> Judgement:
         resolving = self._approvers.resolve(rule.steps, case.requester, case.target, case.excluded)
         resolved, reach = await _all(resolving, self._parts.messenger.reach(case.target.oid))
         if isinstance(resolved, DirectoryUnavailable):
@@ -143,7 +155,7 @@ class Judge:
         )
         notes = made.notes + resolved.notes + (() if reach.ok else (NOTE_TARGET_UNTOLD,))
         notes += (NOTE_WEAK_GROUPS,) if self._parts.policy.accept_weak_groups else ()
-        return Judgement(cleared=Cleared(facts, kind, rule, resolved.steps, made, notes, signals))
+        return Judgement(cleared=Cleared(facts, ruled.kind, rule, resolved.steps, made, notes, ruled.signals))
 
 
 def rule_against(

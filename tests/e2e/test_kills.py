@@ -24,10 +24,10 @@ import pytest
 from kill_drive import FINAL, RATE, Asked, Clock, Lives, People, killed_so_often
 from stage import DATA_KEY, Sandbox, _WorldSeen
 
+from bot.questions import verify_audit
 from bot.sandbox.child import free_port
 from bot.sandbox.demo import policy_of, settings_of
 from bot.settings.environment import load_settings
-from bot.wiring import verify_audit
 from tests.doubles.limits import without_limits
 
 KILLS = int(os.environ.get("KILLS", "200"))

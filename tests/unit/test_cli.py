@@ -46,12 +46,14 @@ def test_serve_refuses_a_bad_policy(tmp_path: Path, capsys: pytest.CaptureFixtur
 
 
 def test_policy_check_says_what_a_policy_means(capsys: pytest.CaptureFixture[str]) -> None:
-    """A good policy is shown rule by rule; nothing but the file is needed."""
+    """A good policy is said in words, with what its owner should look at; nothing but the file is needed."""
     assert cli.main(["policy", "check", str(ROOT / "policy.example.toml")], {}) == 0
     out = capsys.readouterr().out
-    assert "rule 2 “ordinary change”: onboard, remove, set, sms, swap, undo for new-hire, ordinary" in out
-    assert "any 1 of manager-of-target; else role:approver" in out
+    assert "rule 2 “ordinary change”: set, remove, swap, sms, undo, onboard for new-hire, ordinary" in out
+    assert "the manager must agree" in out
+    assert "and after 240 minutes: also the role approver" in out
     assert "everything else: refused" in out
+    assert "! rule “our own staff”: nobody is vip" in out
 
 
 def test_policy_check_takes_the_file_of_the_settings(
@@ -61,6 +63,40 @@ def test_policy_check_takes_the_file_of_the_settings(
     (tmp_path / "mine.toml").write_text("[rols]\n")
     assert cli.main(["policy", "check"], {"POLICY_FILE": "mine.toml"}) == 78
     assert "Did you mean roles?" in capsys.readouterr().err
+
+
+SETTINGS = {"MicrosoftAppId": APP, "MicrosoftAppTenantId": APP, "MicrosoftAppPassword": "x~y"}
+
+
+@pytest.fixture
+def example(tmp_path: Path) -> Path:
+    """The example as the policy of this folder."""
+    file = tmp_path / "policy.toml"
+    file.write_bytes((ROOT / "policy.example.toml").read_bytes())
+    return file
+
+
+def test_policy_replay_before_the_first_start(example: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing was asked for yet: that is said, and no database is left behind."""
+    assert cli.main(["policy", "replay", "--since", "2026-01-01"], SETTINGS) == 0
+    assert "0 requests since 2026-01-01" in capsys.readouterr().out
+    assert not list(example.parent.glob("**/*.db"))
+
+
+def test_policy_replay_takes_another_file(
+    example: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The file that is tried is judged like the one in force."""
+    other = tmp_path / "other.toml"
+    other.write_text("[rols]\n")
+    assert cli.main(["policy", "replay", "--file", str(other)], SETTINGS) == 78
+    assert "Did you mean roles?" in capsys.readouterr().err
+
+
+def test_policy_explain_wants_a_request(example: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is no request ends with 2 and says what would be one, before the directory is asked."""
+    assert cli.main(["policy", "explain", "--as", "olivia@contoso.example", "help"], SETTINGS) == 2
+    assert 'for example "set mobile for alice"' in capsys.readouterr().err
 
 
 def test_manifest_build_needs_only_the_app_id(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -99,7 +135,16 @@ def test_gate_explain_wants_a_file(capsys: pytest.CaptureFixture[str]) -> None:
     assert "cannot be read" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("words", [[], ["nonsense"], ["policy"], ["gate", "explain"], ["serve", "--fast"]])
+POLICY_MISTAKES = [
+    ["policy", "explain", "set mobile for alice"],
+    ["policy", "explain", "--as", "olivia"],
+    ["policy", "replay", "--since", "yesterday"],
+]
+
+
+@pytest.mark.parametrize(
+    "words", [[], ["nonsense"], ["policy"], ["gate", "explain"], ["serve", "-x"], *POLICY_MISTAKES]
+)
 def test_unusable_arguments_end_with_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """A typing mistake does nothing and shows the usage."""
     with pytest.raises(SystemExit) as ended:
