@@ -159,6 +159,7 @@ EVENTS: Final[dict[str, str]] = {
     "submitted": msg("submitted"),
     "attempted": msg("sent to the directory"),
     "approver-unreachable": msg("an approver could not be asked"),
+    "approved-in-haste": msg("approved faster than one can read, several times in a row"),
     "refused": msg("refused"),
     "withdrawn": msg("an approval was taken back"),
     "passed-on": msg("passed on to somebody else"),

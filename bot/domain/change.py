@@ -197,7 +197,7 @@ class Proof:
 class Vote:
     """One person's vote on exactly `content_hash`. via: the token that made them an approver.
 
-    how: of an approval. kind: of a rejection.
+    how: of an approval. kind: of a rejection. shown_at: when a card of it first stood in their chat.
     """
 
     step: int
@@ -209,6 +209,7 @@ class Vote:
     because: str = ""
     how: How | None = None
     kind: NoKind | None = None
+    shown_at: datetime | None = None
 
 
 NOTE_DISPUTED = "not-me"

@@ -18,13 +18,11 @@ from bot.ports.directory import (
     Receipt,
     Unread,
 )
+from bot.ports.quotas import Ceiling, Counted, Full, Quota
 from bot.ports.store import (
-    Ceiling,
     ChainReport,
     Commit,
     Conversation,
-    Counted,
-    Full,
     LaneBook,
     LeaseBook,
     Listing,
@@ -34,7 +32,6 @@ from bot.ports.store import (
     MessageKind,
     Move,
     PostedCard,
-    Quota,
     Received,
     Recent,
     RowUnreadable,

@@ -13,10 +13,11 @@ from typing import Protocol
 
 from bot.domain.absence import Absence
 from bot.domain.audit import AuditEvent, AuditRecord
-from bot.domain.change import Change
+from bot.domain.change import Change, Vote
 from bot.domain.freeze import Freeze, FreezeKind
 from bot.domain.phone import PhoneNumber
 from bot.domain.switch import Switch, SwitchName
+from bot.ports.quotas import Ceiling, Full, Quota
 
 
 class StoreUnavailable(Exception):
@@ -105,43 +106,6 @@ class Switching:
     after: Switch
 
 
-class Counted(StrEnum):
-    """What a quota counts. requester: submitted by a person, without rows of a batch. target: submitted for a
-    person, without what was outside the limits. number: people who would get a number by open requests.
-    open: of a requester, not at their end. waiting: for a person's decision.
-    """
-
-    REQUESTER = "requester"
-    TARGET = "target"
-    NUMBER = "number"
-    OPEN = "open"
-    WAITING = "waiting"
-
-
-@dataclass(frozen=True, slots=True)
-class Quota:
-    """So many are there already at most, or the commit loses. Counted within the commit, one commit after the
-    other for one key, so that two cannot both be the last.
-
-    key: object id, or keyed hash of a number. window: submitted within it, of requester and target.
-    besides: somebody who does not count (`number` only).
-    """
-
-    counted: Counted
-    key: str
-    most: int
-    window: timedelta = timedelta()
-    besides: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Ceiling:
-    """So many writes since then, those of batches apart, and no more are sent; 0 = no limit."""
-
-    since: datetime
-    most: int
-
-
 @dataclass(frozen=True, slots=True)
 class Commit:
     """Everything that must become true together. numbers: clear new numbers by (change id, operation n).
@@ -185,14 +149,6 @@ class LostBecause(StrEnum):
     FROZEN = "frozen"
     PAUSED = "paused"
     QUOTA = "quota"
-
-
-@dataclass(frozen=True, slots=True)
-class Full:
-    """A quota without room. free_at: when there will be room again, None = that is not a matter of time."""
-
-    quota: Quota
-    free_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +201,10 @@ class Conversation:
 
 @dataclass(frozen=True, slots=True)
 class PostedCard:
-    """A card of a change standing in somebody's chat. drawn_version: the row_version it shows."""
+    """A card of a change standing in somebody's chat. drawn_version: the row_version it shows.
+
+    posted_at: kept by the store, as of the first time.
+    """
 
     id: str
     change_id: str
@@ -255,6 +214,7 @@ class PostedCard:
     service_url: str
     activity_id: str
     drawn_version: int
+    posted_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -414,6 +374,10 @@ class Store(LaneBook, LeaseBook, Protocol):
 
     async def service_url(self) -> str:
         """An address at which somebody of this directory was met; "" = nobody yet."""
+        ...
+
+    async def votes_of(self, oid: str, limit: int) -> tuple[Vote, ...]:
+        """The person's last votes on whatever it was, the latest first."""
         ...
 
     async def card_posted(self, card: PostedCard) -> None: ...

@@ -133,6 +133,7 @@ def vote_values(change_id: str, place: int, vote: Vote) -> Values:
         "because": vote.because,
         "how": vote.how or "",
         "kind": vote.kind or "",
+        "shown_at": vote.shown_at,
     }
 
 
@@ -174,6 +175,13 @@ def _load(connection: Connection, ids: Sequence[str]) -> tuple[Change, ...]:
 
 def load_one(connection: Connection, change_id: str) -> Change | None:
     return next(iter(load(connection, [change_id])), None)
+
+
+def votes_of(connection: Connection, oid: str, limit: int) -> tuple[Vote, ...]:
+    """A person's last votes, the latest first."""
+    latest = t.votes.c.at.desc(), t.votes.c.change_id
+    found = sa.select(t.votes).where(t.votes.c.oid == oid).order_by(*latest).limit(limit)
+    return tuple(map(_vote, connection.execute(found)))
 
 
 def _by_change(rows: Iterable[Row[Any]]) -> dict[str, list[Row[Any]]]:
@@ -253,4 +261,5 @@ def _vote(row: Row[Any]) -> Vote:
         because=row.because,
         how=How(row.how) if row.how else None,
         kind=NoKind(row.kind) if row.kind else None,
+        shown_at=row.shown_at,
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -18,7 +19,7 @@ from sqlalchemy.engine import Connection
 
 from bot.domain.absence import Absence
 from bot.domain.audit import AuditEvent, AuditRecord, link
-from bot.domain.change import Change
+from bot.domain.change import Change, Vote
 from bot.domain.freeze import Freeze, FreezeKind
 from bot.domain.numbers import Coverage, Holding, Scan, Sighting
 from bot.domain.phone import PhoneNumber
@@ -276,8 +277,12 @@ class SqlStore:
         query = sa.select(t.conversations.c.service_url).limit(1)
         return await self._database.read(lambda c: c.execute(query).scalar()) or ""
 
+    async def votes_of(self, oid: str, limit: int) -> tuple[Vote, ...]:
+        return await self._database.read(lambda c: rows.votes_of(c, oid, limit))
+
     async def card_posted(self, card: PostedCard) -> None:
-        await self._database.write(partial(_put, t.posted_cards, card))
+        first = replace(card, posted_at=card.posted_at or self._clock.now())
+        await self._database.write(partial(_put, t.posted_cards, first))
 
     async def cards(self, change_id: str) -> tuple[PostedCard, ...]:
         of_change = t.posted_cards.c.change_id == change_id

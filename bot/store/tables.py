@@ -193,6 +193,7 @@ votes = sa.Table(
     *map(_text, ("name", "upn", "verdict")),
     _time("at", needed=True),
     *map(_text, ("content_hash", "via", "because", "how", "kind")),
+    _time("shown_at"),
 )
 
 sa.Index("ix_votes_oid", votes.c.oid, votes.c.at)
@@ -327,6 +328,7 @@ posted_cards = sa.Table(
     sa.Column("change_id", sa.Text, nullable=False, index=True),
     *map(_text, ("reader_oid", "audience", "conversation_id", "service_url", "activity_id")),
     _number("drawn_version"),
+    sa.Column("posted_at", UtcTime, nullable=True, info={"first": True}),
 )
 
 leases = sa.Table("leases", metadata, _text("name", key=True), _text("owner"), _time("until", needed=True))
@@ -375,9 +377,10 @@ def insert_new(connection: Connection, table: sa.Table, values: dict[str, Any]) 
 
 
 def upsert(connection: Connection, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
-    """An INSERT that replaces the rest of the row when the primary key is there."""
+    """An INSERT that replaces the row when the primary key is there, but for what stays as it was first."""
     statement = _insert(connection, table)
-    rest = {column.name: statement.excluded[column.name] for column in table.c if not column.primary_key}
+    kept = {column.name for column in table.c if column.primary_key or column.info.get("first")}
+    rest = {column.name: statement.excluded[column.name] for column in table.c if column.name not in kept}
     return statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=rest)
 
 

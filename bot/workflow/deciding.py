@@ -19,6 +19,7 @@ from bot.domain.reason import Refusal
 from bot.ports import Commit, DirectoryUnavailable, Lost, LostBecause, Move
 from bot.workflow.approvers import Approvers
 from bot.workflow.freezing import Freezing
+from bot.workflow.haste import Haste
 from bot.workflow.messages import notice, redraw
 from bot.workflow.parts import Envelope, Parts, event
 from bot.workflow.requests import MOVE_TRIES, ended
@@ -46,6 +47,7 @@ class Deciding:
         self._approvers = approvers
         self._freezing = freezing
         self._waiting = waiting
+        self._haste = Haste(parts)
 
     async def vote(self, ballot: Ballot, change: Change, actor: Actor, envelope: Envelope) -> Outcome:
         """Counts, or says why not. The loser of a race is told who decided."""
@@ -161,6 +163,7 @@ class Deciding:
         if ballot.verdict is Verdict.REJECT and ballot.kind is NoKind.WRONG_PERSON:
             return await self._passed_on(change, step, me, via, because, envelope)
         vote = Vote(step.n, me, ballot.verdict, self._parts.now(), change.content_hash, via, because)
+        vote = replace(vote, shown_at=await self._haste.shown_at(change, me.oid))
         vote = (
             replace(vote, how=ballot.how)
             if vote.verdict is Verdict.APPROVE
@@ -168,8 +171,13 @@ class Deciding:
         )
         voted = replace(change, votes=(*(v for v in change.votes if _stays(v, vote)), vote))
         if vote.verdict is Verdict.APPROVE:
-            found = await self._waiting.voted(voted)
-            return self._commit("approved", change, found, vote, envelope)
+            found, hasty = await self._waiting.voted(voted), await self._haste.alarm(change, vote)
+            told = replace(
+                found,
+                events=(*hasty.events, *found.events),
+                messages=(*found.messages, *hasty.messages),
+            )
+            return self._commit("approved", change, told, vote, envelope)
         ended_so = Next(ended(voted, State.REJECTED, self._parts, _ending(voted, vote), me))
         decision = self._commit("rejected", change, ended_so, vote, envelope)
         if ballot.kind is not NoKind.FRAUD:

@@ -397,12 +397,27 @@ async def test_conversations_are_kept_replaced_and_forgotten(store: SqlStore) ->
 
 
 async def test_posted_cards_know_what_they_show(store: SqlStore) -> None:
-    """A card is found by its change; an older drawing that ends late does not hide a newer one."""
-    card = PostedCard("c1", "AAAAA1", MANAGER.oid, "approver", "a:1", "https://smba.example/", "act", 1)
+    """A card is found by its change; an older drawing that ends late does not hide a newer one.
+
+    When it was posted stays as of the first time.
+    """
+    where = "a:1", "https://smba.example/", "act"
+    card = PostedCard("c1", "AAAAA1", MANAGER.oid, "approver", *where, 1, START)
     await store.card_posted(card)
+    await store.card_posted(replace(card, posted_at=START + MINUTE))
     await store.card_posted(replace(card, id="c2"))
     await store.card_drawn("c1", 5)
     await store.card_drawn("c1", 4)
     await store.card_gone("c2")
     assert await store.cards("AAAAA1") == (replace(card, drawn_version=5),)
     assert await store.cards("AAAAA2") == ()
+
+
+async def test_the_last_votes_of_a_person(store: SqlStore) -> None:
+    """The latest first, whatever they were about; nobody else's."""
+    cast = [replace(vote(), at=START + n * MINUTE, shown_at=START) for n in range(3)]
+    for n, each in enumerate(cast):
+        other = vote(SECOND, step_n=2)
+        await created(store, f"AAAAA{n}", State.REJECTED, votes=(each, other), steps=(step(1), step(2)))
+    assert await store.votes_of(MANAGER.oid, 2) == (cast[2], cast[1])
+    assert await store.votes_of(AGENT.oid, 2) == ()
