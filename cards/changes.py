@@ -6,7 +6,7 @@ pressed) nor numbers in clear, except the preview's own number for reading back.
 
 from __future__ import annotations
 
-from bot.domain.change import Change, State
+from bot.domain.change import NUDGES, Change, State
 from bot.domain.outcome import (
     Applied,
     Audience,
@@ -23,7 +23,7 @@ from bot.domain.reason import Refusal
 from . import phrases, verbs
 from .decisions import approve, not_you, press, reject
 from .proofs import proof_line
-from .refusals import code_line, reason_lines
+from .refusals import code_line, reason_lines, run
 from .sentences import sentences_of
 from .sheet import Drawn, Sheet
 from .signals import signals
@@ -224,8 +224,16 @@ def _buttons(sheet: Sheet, _: Words, view: View) -> None:
         sheet.buttons(press(_, view, msg("Take my approval back"), verbs.WITHDRAW))
         sheet.quiet(msg("Or type `withdraw {id}`"), id=view.change.printed_id)
     elif view.may_cancel:
-        sheet.buttons(press(_, view, msg("Cancel the request"), verbs.CANCEL))
-        _typed_cancel(sheet, view)
+        cancel = press(_, view, msg("Cancel the request"), verbs.CANCEL)
+        if view.change.state is State.PENDING and view.change.nudges < NUDGES:
+            sheet.buttons(cancel, run(_(msg("Remind them")), f"nudge {view.change.printed_id}"))
+            sheet.quiet(
+                msg("{id} · or type `cancel {id}`, or `nudge {id}` to remind them"),
+                id=view.change.printed_id,
+            )
+        else:
+            sheet.buttons(cancel)
+            _typed_cancel(sheet, view)
     elif view.audience is not Audience.TARGET:
         reference(sheet, view)
 

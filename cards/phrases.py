@@ -68,6 +68,7 @@ ROLES: Final[dict[Role, str]] = {
 VIA: Final[dict[str, str]] = {
     "manager-of-target": msg("manager"),
     "manager": msg("manager"),
+    "manager's manager": msg("the manager's manager"),
     "approver": msg("approver"),
     "security": msg("security"),
     "operator": msg("operator"),

@@ -7,7 +7,18 @@ from __future__ import annotations
 
 from typing import Final
 
-from bot.domain.change import TERMINAL, Asked, Asking, Change, Operation, OpState, State, Verdict
+from bot.domain.change import (
+    NUDGES,
+    TERMINAL,
+    Asked,
+    Asking,
+    Change,
+    Operation,
+    OpState,
+    ResolvedStep,
+    State,
+    Verdict,
+)
 from bot.domain.outcome import Audience, View
 
 from . import phrases
@@ -55,16 +66,24 @@ def about(sheet: Sheet, _: Words, view: View) -> None:
 
 
 def waiting(sheet: Sheet, _: Words, change: Change) -> None:
-    """Whom it waits for, since when, until when."""
+    """Whom it waits for in which step, since when, until when."""
     step = change.step
-    asked = [a for a in step.asked if a.state is Asking.ASKED] if step else []
-    sheet.pair(msg("Waiting for"), "{names}", names=_names(_, asked))
+    if step is not None:
+        asked = list(change.awaited)
+        _step_line(sheet, _, msg("Waiting for"), step, asked, step.need - _approved_in(change, step))
+        for after in change.steps[change.steps.index(step) + 1 :]:
+            people = [a for a in after.asked if a.state is Asking.ASKED]
+            _step_line(sheet, _, msg("Then"), after, people, after.need)
     if change.submitted_at:
         sheet.pair(msg("Since"), "{when}", when=_.when(change.submitted_at))
     if change.expires_at:
         sheet.pair(msg("Expires"), "{when}", when=_.when(change.expires_at))
+    if change.reminded_at:
+        sheet.pair(msg("Reminded"), "{when}", when=_.when(change.reminded_at))
+    if change.nudges:
+        sheet.pair(msg("Nudged"), msg("{n} of {most} times"), n=str(change.nudges), most=str(NUDGES))
     votes(sheet, _, change)
-    _unreachable(sheet, _, change)
+    _unreachable(sheet, _, change, until=step)
 
 
 def deciders(sheet: Sheet, _: Words, change: Change) -> None:
@@ -72,10 +91,13 @@ def deciders(sheet: Sheet, _: Words, change: Change) -> None:
     if not change.steps:
         sheet.say(msg("Nobody: the rule “{rule}” asks for no approval."), rule=change.rule)
         return
-    for step in change.steps:
+    for n, step in enumerate(change.steps):
         asked = [a for a in step.asked if a.state is Asking.ASKED]
-        message = msg("{count} of {names}") if step.need > 1 else "{names}"
-        sheet.pair(msg("Must approve"), message, names=_names(_, asked), count=str(step.need))
+        _step_line(sheet, _, msg("Then") if n else msg("Must approve"), step, asked, step.need)
+    if change.cooling_minutes:
+        hours, minutes = divmod(change.cooling_minutes, 60)
+        message = msg("it waits {n} minutes") if minutes else msg("it waits {n} hours")
+        sheet.pair(msg("After that"), message, n=str(change.cooling_minutes if minutes else hours))
     sheet.pair(msg("Rule"), "{rule}", rule=change.rule)
     _unreachable(sheet, _, change)
 
@@ -156,23 +178,46 @@ def op_facts(_: Words, change: Change, op: Operation) -> dict[str, str]:
     }
 
 
-def _unreachable(sheet: Sheet, _: Words, change: Change) -> None:
+def _step_line(
+    sheet: Sheet, _: Words, label: str, step: ResolvedStep, asked: list[Asked], count: int
+) -> None:
+    """Who is asked in one step, and how many of them it takes."""
+    everybody = step.everybody and count == len(asked)
+    message = msg("all of {names}") if everybody else msg("{count} of {names}")
+    names = _.all_of([_named(_, step, each) for each in asked]) if everybody else _names(_, step, asked)
+    sheet.pair(label, message if count > 1 else "{names}", names=names, count=str(count))
+
+
+def _approved_in(change: Change, step: ResolvedStep) -> int:
+    voters = {v.person.oid for v in change.votes if v.step == step.n and v.verdict is Verdict.APPROVE}
+    return len(voters)
+
+
+def _unreachable(sheet: Sheet, _: Words, change: Change, until: ResolvedStep | None = None) -> None:
+    """Who could not be asked and who is asked instead; until: the last step that is of interest."""
     for step in change.steps:
+        if until is not None and step.n > until.n:
+            break
         for missing in step.missing:
             sheet.point(msg("{missing}."), "⚠", missing=missing)
         for lost in (a for a in step.asked if a.state is Asking.UNREACHABLE):
             if not any(lost.person.name in missing for missing in step.missing):
                 why_not = _(phrases.CAUSES.get(lost.why, "{why}"), why=lost.why)
-                sheet.point(msg("{name} cannot be asked: {why}."), "⚠", name=_named(_, lost), why=why_not)
+                sheet.point(
+                    msg("{name} cannot be asked: {why}."), "⚠", name=_named(_, step, lost), why=why_not
+                )
         others = [a for a in step.asked if a.state is Asking.ASKED and a.fallback]
         if others:
-            sheet.pair(msg("Asked instead"), "{names}", names=_names(_, others))
+            sheet.pair(msg("Asked instead"), "{names}", names=_names(_, step, others))
 
 
-def _names(_: Words, asked: list[Asked]) -> str:
-    return _.listed([_named(_, each) for each in asked])
+def _names(_: Words, step: ResolvedStep, asked: list[Asked]) -> str:
+    return _.listed([_named(_, step, each) for each in asked])
 
 
-def _named(_: Words, asked: Asked) -> str:
+def _named(_: Words, step: ResolvedStep, asked: Asked) -> str:
+    absent = next((each.person.name for each in step.asked if each.person.oid == asked.stands_for), "")
+    if absent:
+        return _(msg("{name} (stands in for {absent})"), name=asked.person.name, absent=absent)
     role = _(phrases.via_of(asked.via), via=asked.via)
     return _(msg("{name} ({role})"), name=asked.person.name, role=role) if role else asked.person.name

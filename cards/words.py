@@ -99,6 +99,16 @@ class Words:
         """The slot as people say it: mobile, alternate mobile, office phone."""
         return self(_SLOTS[slot])
 
+    def all_of(self, names: list[str], most: int = 3) -> str:
+        """`A`, `A and B`, `A, B, C and 4 others`: people all of whom must act."""
+        if len(names) < 2:
+            return self.listed(names)
+        if len(names) > most:
+            shown = ", ".join(plain(name) for name in names[:most])
+            return self(msg("{names} and {count} others"), names=shown, count=str(len(names) - most))
+        *first, last = (plain(name) for name in names)
+        return self(msg("{names} and {last}"), names=", ".join(first), last=last)
+
     def listed(self, names: list[str], most: int = 3) -> str:
         """`A`, `A or B`, `A, B, C or 4 others`: people of whom any may act."""
         if not names:

@@ -53,6 +53,10 @@ LOCKING = frozenset({S.PENDING, S.APPROVED, S.COOLING, S.APPLYING, S.UNCONFIRMED
 UNDO_WINDOW = timedelta(hours=72)
 
 
+# How often the requester of a change may remind those who have not decided.
+NUDGES = 3
+
+
 def may_move(was: State, to: State) -> bool:
     """True when the life cycle has that arrow. A terminal state has none."""
     return to in MOVES.get(was, frozenset())

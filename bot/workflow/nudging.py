@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bot.domain import approver_reasons, reasons
-from bot.domain.change import Change, State
+from bot.domain.change import NUDGES, Change, State
 from bot.domain.outcome import Outcome, Refused
 from bot.domain.people import Actor
 from bot.ports import Commit, Lost, LostBecause, Move
@@ -16,8 +16,6 @@ from bot.workflow.messages import redraw, remind
 from bot.workflow.parts import Envelope, Parts, event
 from bot.workflow.requests import MOVE_TRIES
 from bot.workflow.views import approver_names, outcome_of, view_of
-
-NUDGES = 3
 
 
 class Nudging:

@@ -72,6 +72,7 @@ ALICE_2 = Person(
     "77aa04e0-4f89-41d3-9a0c-0305e82cbeef", "Alice Adams", "alice.adams2@contoso.com", department="Legal"
 )
 MEGAN = Person("9d2504e0-4f89-41d3-9a0c-0305e82c77aa", "Megan Bowen", "megan@contoso.com")
+AUDRA = Person("4d2504e0-4f89-41d3-9a0c-0305e82c44dd", "Audra Abbey", "audra@contoso.com")
 RAJ = Person("1e2504e0-4f89-41d3-9a0c-0305e82c12cc", "Raj Patel", "raj@contoso.com")
 OPERATOR = Reader(OLIVIA.oid, "en-GB", "Europe/Berlin", frozenset({Role.OPERATOR}))
 AUDITOR = Reader(OLIVIA.oid, "en-GB", "Europe/Berlin", frozenset({Role.AUDITOR}))

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import cards_examples as examples
+import cards_waiting as waiting
 import microsoft_teams.cards as ac
 import pytest
 from syrupy.assertion import SnapshotAssertion
@@ -28,7 +29,7 @@ from cards import phrases, verbs
 from cards.signals import SIGNALS
 from cards.words import Words, words_for
 
-EVERY = examples.every()
+EVERY = examples.every() | {name: (each, examples.OPERATOR) for name, each in waiting.outcomes().items()}
 CLASSES = {
     cls.model_fields["type"].default: cls
     for cls in vars(ac).values()
@@ -231,7 +232,7 @@ def test_audiences_get_their_own_buttons() -> None:
         return {a["verb"] for a in typed(draw(name).card, "Action.Execute")}
 
     assert pressed("waiting-approver") == {verbs.APPROVE, verbs.REJECT}
-    assert pressed("waiting-requester") == {verbs.CANCEL}
+    assert pressed("waiting-requester") == {verbs.CANCEL, verbs.RUN}
     assert pressed("waiting-target") == {verbs.NOT_ME}
     assert pressed("waiting-approver-voted") == {verbs.WITHDRAW}
     assert pressed("waiting-onlooker") == set()
