@@ -213,6 +213,15 @@ def read_directory_number(text: str) -> PhoneNumber:
         return PhoneNumber("?", digits, "")
 
 
+def against_rules(number: PhoneNumber, slot: Slot, rules: NumberRules) -> Refusal | None:
+    """Why the policy does not let this number be set, or None."""
+    try:
+        parsed = phonenumbers.parse(f"+{number.country}{number.national}", None)
+    except phonenumbers.NumberParseException:
+        return reasons.NUMBER_NOT_VALID.refuse(slot=slot.word, example=EXAMPLES[slot])
+    return _rule_refusal(parsed, slot, rules)
+
+
 def country_of(number: PhoneNumber) -> str:
     """ISO country code of a number, "" where the plan has none or several cannot be told apart."""
     try:

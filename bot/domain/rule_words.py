@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from bot.domain.people import Role, TargetKind
 from bot.domain.phone import Slot
-from bot.domain.policy import Action, Policy, Risk, Rule, Step, Token, TokenKind
+from bot.domain.policy import Action, Method, Policy, Risk, Rule, Step, Token, TokenKind
 
 _MANAGERS = frozenset({TokenKind.MANAGER, TokenKind.SECOND_MANAGER})
 _TOKENS = {
@@ -26,6 +26,10 @@ def in_words(policy: Policy) -> Iterator[str]:
     """The whole policy, line by line: roles, rules from the top, and what is left."""
     for role, groups in policy.roles.items():
         yield f"role {role}: {', '.join(sorted(groups)) or 'nobody'}"
+    if policy.verification:
+        yield f"a request must say how the caller was verified: {_listed(Method, policy.verification)}"
+    limits = [(name.replace("_", " "), getattr(policy.limits, name)) for name in policy.limits.__slots__]
+    yield f"limits: {', '.join(f'{most} {name}' for name, most in limits if most) or 'none'}"
     for number, rule in enumerate(policy.rules, start=1):
         yield f"rule {number} “{rule.name}”: {scope_of(rule)}"
         yield from (f"  {line}" for line in rule_in_words(rule))

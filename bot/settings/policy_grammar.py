@@ -206,7 +206,7 @@ class Limits(Table):
     open_per_approver: Count = key(
         10,
         "0 or more",
-        "Requests that wait for one approver; further ones are held back and security is told.",
+        "Requests waiting for one approver: nobody is asked more; with nobody else to ask, one more is held.",
     )
     bulk_rows: Any = later("0 or more", "Rows of one file.")
     bulk_finish_minutes: Any = later("0 or more", "Time for all rows of one file.")

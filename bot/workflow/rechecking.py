@@ -9,9 +9,11 @@ from __future__ import annotations
 from bot.domain import reasons
 from bot.domain.change import Change, OpKind, OpState, content_hash
 from bot.domain.people import Person, Phones, Role
-from bot.domain.phone import PhoneNumber, Slot
+from bot.domain.phone import PhoneNumber, Slot, against_rules
+from bot.domain.policy import Action
 from bot.domain.reason import Refusal
 from bot.ports import DirectoryUnavailable
+from bot.workflow import proofs
 from bot.workflow.effects import Effects, Reading
 from bot.workflow.holders import shared_number
 from bot.workflow.identity import Identity
@@ -47,12 +49,21 @@ class Rechecks:
         facts = await self._facts(target)
         refused = (
             _protected(target, facts)
+            or self._forbidden(change, numbers)
             or await shared_number(self._parts, numbers.get(1), change.slot, change.target.oid)
             or _order_broken(change, facts.phones)
             or await self._value_moved(change)
         )
         # Last, because a vote that is void sends it back to people: nothing else may stand against it then.
         return refused or await self._rejudging.judge(change, target, kind_of(target, facts), roles)
+
+    def _forbidden(self, change: Change, numbers: dict[int, PhoneNumber]) -> Refusal | None:
+        """What the policy in force says to the proof and the number, whatever it said when it was asked."""
+        policy, number = self._parts.policy, numbers.get(1)
+        said = proofs.against_change(policy, change)
+        if said is None and change.action is Action.SET and number is not None:
+            return against_rules(number, change.slot, policy.numbers)
+        return said
 
     async def against_guard(self, change: Change) -> Refusal | None:
         """Why not even a guard may be written. It only keeps what was there, so votes do not count."""

@@ -8,7 +8,7 @@ import pytest
 
 from bot.domain.people import Role, TargetKind
 from bot.domain.phone import Slot
-from bot.domain.policy import Action, Limits, Policy, Risk, Rule, Step, Token, TokenKind
+from bot.domain.policy import Action, Limits, Method, Policy, Risk, Rule, Step, Token, TokenKind
 from bot.domain.rule_words import in_words, scope_of, steps_in_short, warnings, why_not
 
 MANAGER, SECOND = Token(TokenKind.MANAGER), Token(TokenKind.SECOND_MANAGER)
@@ -43,7 +43,15 @@ def test_a_rule_says_what_it_is_about_and_who_decides() -> None:
     assert "then it waits 30 minutes" in lines
     assert "cannot be reached, and after 60 minutes: also the role approver" in lines
     assert "refused, by the name of this rule" in lines
+    assert "limits: 30 changes per operator per hour, 2 changes per target per day" in lines
+    assert "verified" not in lines
     assert lines.splitlines()[-1].startswith("everything else: refused (set for operator, vip, new-hire;")
+
+
+def test_a_proof_that_is_required_is_said() -> None:
+    """With the ways that count."""
+    lines = "\n".join(in_words(policy(verification=frozenset({Method.IN_PERSON, Method.EXTERNAL}))))
+    assert "a request must say how the caller was verified: in-person, external" in lines
 
 
 def test_steps_in_short() -> None:

@@ -12,7 +12,8 @@ from asking import approve, events, pending, state
 from bot.domain import outcome as o
 from bot.domain.change import Change, State
 from bot.domain.people import Person, TargetKind
-from bot.domain.policy import Action, Policy, Rule, Step, Token, TokenKind
+from bot.domain.phone import NumberRules
+from bot.domain.policy import Action, Method, Policy, Rule, Step, Token, TokenKind
 from tests.doubles.directory import FakeDirectory
 from tests.doubles.house import (
     ADA,
@@ -273,6 +274,16 @@ async def test_a_fallback_counts_only_for_whoever_voted_as_one(lives: Lives) -> 
 
 
 FORBIDDEN = [
+    (
+        "the number's country",
+        policy(rules=(USUAL,), numbers=NumberRules(countries=frozenset({"GB"})), digest="e" * 64),
+        "policy.number-country",
+    ),
+    (
+        "a request without proof",
+        policy(rules=(USUAL,), verification=frozenset({Method.IN_PERSON}), digest="e" * 64),
+        "policy.proof-missing",
+    ),
     ("no rule", policy(rules=(), digest="e" * 64), "policy.rule-changed"),
     ("a rule that refuses", policy(rules=(replace(USUAL, steps=(), refuse=True),)), "policy.rule-refuses"),
     (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,19 @@ async def test_a_rule_that_refuses_is_named(tmp_path: Path) -> None:
         assert said.facts["rule"] == "not abroad"
         assert said.facts["signals"] == ", because of: country-change"
         assert (await previewed(h)).view.change.rule == "the usual"
+
+
+async def test_a_rule_without_steps_needs_nobody(tmp_path: Path) -> None:
+    """Nobody is asked or votes; it is done, and the audit names the rule that let it pass."""
+    nobody = replace(rule("nobody is needed"), steps=())
+    async with house(tmp_path, rules=policy(rules=(nobody,))) as h:
+        sent = await pending(h)
+        await h.jobs.drain()
+        assert await state(h, sent) is State.APPLIED
+        records, _ = await h.store.history(ALICE, 100)
+        said = next(r.event.facts for r in records if r.event.name == "change:mobile:agreed")
+        assert said["rule"] == "nobody is needed"
+        assert not any(":ask:" in message.key for message in h.messenger.delivered)
 
 
 async def test_members_of_a_vip_group_are_vips(tmp_path: Path) -> None:
