@@ -21,6 +21,7 @@ from bot.domain.outcome import (
 from bot.domain.reason import Refusal
 
 from . import phrases, verbs
+from .aftercare import afterwards, emergency
 from .decisions import approve, not_you, press, reject
 from .proofs import proof_line
 from .refusals import code_line, reason_lines, run
@@ -84,7 +85,9 @@ def awaiting(outcome: AwaitingApproval, _: Words) -> Drawn:
             _for_target(sheet, _, view)
         case Audience.REQUESTER | Audience.ONLOOKER:
             subject(sheet, _, change)
-            waiting(sheet, _, change)
+            emergency(sheet, _, change)
+            if not change.break_glass:
+                waiting(sheet, _, change)
             _asked_why(sheet, _, change, asker=view.audience is Audience.ONLOOKER)
     _paused(sheet, _, view)
     _buttons(sheet, _, view)
@@ -102,6 +105,7 @@ def working(outcome: Working, _: Words) -> Drawn:
     view, change = outcome.view, outcome.view.change
     sheet.status(*phrases.STATES[change.state])
     subject(sheet, _, change, mine=view.audience is Audience.TARGET)
+    emergency(sheet, _, change)
     votes(sheet, _, change)
     if change.state is State.COOLING and change.due_at:
         sheet.say(msg("It starts {when}; until then it can be cancelled."), when=_.when(change.due_at))
@@ -133,8 +137,10 @@ def applied(outcome: Applied, _: Words) -> Drawn:
     votes(sheet, _, change)
     if change.ended_at:
         sheet.pair(msg("Finished"), "{when}", when=_.when(change.ended_at))
+    emergency(sheet, _, change)
     if not mine:
         why(sheet, _, change)
+    afterwards(sheet, _, view)
     reference(sheet, view)
     return sheet.done()
 
@@ -148,6 +154,7 @@ def failed(outcome: Failed, _: Words) -> Drawn:
     sheet.title(outcome.refusal.reason.title, **phrases.facts_of(outcome.refusal, _))
     reason_lines(sheet, _, outcome.refusal)
     about(sheet, _, view)
+    afterwards(sheet, _, view)
     not_you(sheet, _, view)
     code_line(sheet, outcome.refusal.code)
     return sheet.done()
@@ -210,7 +217,9 @@ def _for_target(sheet: Sheet, _: Words, view: View) -> None:
     sheet.title(msg("Somebody asked to change your phone"))
     for op in change.operations:
         sheet.say(sentences_of(change).asked_of_you, **op_facts(_, change, op))
-    sheet.say(msg("Nothing is changed before it is approved. You need not do anything if it is right."))
+    emergency(sheet, _, change)
+    if not change.break_glass:
+        sheet.say(msg("Nothing is changed before it is approved. You need not do anything if it is right."))
     not_you(sheet, _, view)
 
 

@@ -35,10 +35,10 @@ MOST_ROWS: Final = 25
 MOST_BUTTONS: Final = 6
 _GROUPS: Final = (
     (msg("Look"), (c.Show, c.Check, c.History, c.WhoHas, c.OpenRequests)),
-    (msg("Change"), (c.SetPhone, c.RemovePhone, c.Swap, c.SmsSignIn, c.Submit, c.Repeat)),
+    (msg("Change"), (c.SetPhone, c.RemovePhone, c.Swap, c.SmsSignIn, c.Submit, c.Repeat, c.Undo)),
     (msg("Decide"), (c.Approvals, c.Approve, c.Reject, c.Withdraw, c.Out)),
     (msg("Follow"), (c.MyRequests, c.Status, c.Nudge, c.Cancel, c.Take)),
-    (msg("Stop"), (c.NotMe, c.Freeze, c.Unfreeze, c.Pause, c.Resume)),
+    (msg("Stop"), (c.NotMe, c.Freeze, c.Unfreeze, c.Review, c.Pause, c.Resume)),
     (msg("Ask me"), (c.Whoami, c.Explain)),
 )
 # What help says, where the documentation of a command is too long for a phone. A change is shown by the
@@ -66,6 +66,8 @@ _SHORT: Final[dict[type[object], tuple[str, str]]] = {
     c.Cancel: ("cancel R-7K2Q9M", msg("take back your own request")),
     c.Freeze: ("freeze me", msg("no request about your phones goes forward any more")),
     c.Unfreeze: ("unfreeze alice@contoso.com", msg("one of the two yeses that end a freeze")),
+    c.Undo: ("undo R-7K2Q9M", msg("restore what a change replaced")),
+    c.Review: ("review R-7K2Q9M", msg("you have looked at an emergency change")),
     c.Pause: ("pause because a strange burst", msg("nothing is written any more")),
     c.Resume: ("resume", msg("writes go on; after the breaker by two admins")),
     c.Whoami: ("whoami", msg("your account and your roles, as I see them")),
@@ -193,6 +195,8 @@ def _show(outcome: Page, reader: Reader, _: Words) -> Drawn:
         about = " · ".join(plain(part) for part in (person.job_title, person.department) if part)
         if about:
             sheet.quiet("{about}", "None", about=about)
+        if outcome.freeze is not None:
+            sheet.box("❄", "attention", msg("Frozen: no request about these phones goes forward."))
         badges(sheet, person, outcome.standing)
     phones = {row.cells[0]: row.cells[1] for row in outcome.rows if len(row.cells) > 1}
     slots = [(_.slot(slot), phones.get(slot.value) or phones.get(slot.word, "")) for slot in Slot]

@@ -102,6 +102,7 @@ EFFECTS: Final[dict[str, str]] = {
     "adds": msg("{name} can use this number for sign-in codes as soon as it is saved."),
     "removes": msg("{name} can no longer use this number to sign in or to reset the password."),
     "last-phone": msg("It is the only phone of {name}; without another method they are locked out."),
+    "undoes": msg("The directory must still hold what that change wrote; nothing newer is overwritten."),
     "swaps": msg("The present mobile stops working for sign-in; afterwards there is no alternate mobile."),
     "system-preferred": msg(
         "Microsoft Entra asks for the strongest method by itself: this phone does not become the first prompt."

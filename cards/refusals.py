@@ -10,6 +10,7 @@ from bot.domain.policy import Action
 from bot.domain.reason import Refusal
 
 from . import phrases, verbs
+from .aftercare import afterwards
 from .decisions import not_you
 from .sheet import Button, Drawn, Sheet, Style
 from .subject import about
@@ -66,6 +67,7 @@ def refused(outcome: Refused, _: Words) -> Drawn:
         reason_lines(sheet, _, refusal, only_why=aside)
     if outcome.view is not None:
         about(sheet, _, outcome.view)
+        afterwards(sheet, _, outcome.view)
         not_you(sheet, _, outcome.view)
     sheet.buttons(*_ways_on(_, outcome))
     code_line(sheet, *(refusal.code for refusal in outcome.refusals))

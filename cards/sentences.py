@@ -24,6 +24,8 @@ class Shape(StrEnum):
     SWAP = "swap"
     SMS_ON = "sms-on"
     SMS_OFF = "sms-off"
+    UNDO = "undo"
+    UNDO_EMPTY = "undo-empty"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,26 @@ SENTENCES: Final[dict[Shape, Sentences]] = {
         msg("{name} can no longer sign in by text message"),
         msg("You can no longer sign in by text message"),
     ),
+    Shape.UNDO: Sentences(
+        msg("Undo: the {slot} of {name} is {after} again"),
+        msg("Your {slot} is to be {after} again"),
+        msg("Undo a change for {name}?"),
+        msg(
+            "{requester} asks to undo a change: the {slot} of {name} becomes {after} again, as it was before."
+        ),
+        msg("{requester} asked to undo a change: your {slot} becomes {after} again, as it was before."),
+        msg("Undone: the {slot} of {name} is {after} again"),
+        msg("A change was undone: your {slot} is {after} again"),
+    ),
+    Shape.UNDO_EMPTY: Sentences(
+        msg("Undo: no {slot} for {name} again"),
+        msg("Your {slot} is to be removed again"),
+        msg("Undo a change for {name}?"),
+        msg("{requester} asks to undo a change: the {slot} of {name}, {before}, goes again, as before."),
+        msg("{requester} asked to undo a change: your {slot}, {before}, goes again, as before."),
+        msg("Undone: the {slot} of {name} is removed again"),
+        msg("A change was undone: your {slot} is removed again"),
+    ),
 }
 
 
@@ -104,6 +126,8 @@ def shape_of(change: Change) -> Shape:
     first = change.operations[0]
     if change.action is Action.SWAP:
         return Shape.SWAP
+    if change.action is Action.UNDO and first.kind in (OpKind.SET, OpKind.REMOVE):
+        return Shape.UNDO if first.kind is OpKind.SET else Shape.UNDO_EMPTY
     if first.kind is OpKind.SMS_ON:
         return Shape.SMS_ON
     if first.kind is OpKind.SMS_OFF:

@@ -22,6 +22,7 @@ from bot.domain.change import (
 from bot.domain.outcome import Audience, View
 
 from . import phrases
+from .aftercare import emergency
 from .proofs import proof_line
 from .sentences import sentences_of, shown
 from .sheet import Sheet
@@ -60,6 +61,7 @@ def about(sheet: Sheet, _: Words, view: View) -> None:
     rows(sheet, _, change)
     if view.audience is not Audience.REQUESTER:
         sheet.pair(msg("Asked by"), "{name}", name=change.requester.name)
+    emergency(sheet, _, change)
     if change.state is not State.REJECTED:  # then the refusal itself says by whom and why
         votes(sheet, _, change)
     reference(sheet, view)
@@ -88,6 +90,10 @@ def waiting(sheet: Sheet, _: Words, change: Change) -> None:
 
 def deciders(sheet: Sheet, _: Words, change: Change) -> None:
     """Who will be asked when it is submitted, and who cannot be."""
+    if change.break_glass:
+        emergency(sheet, _, change)
+        sheet.say(msg("Security is alarmed when you submit, and reviews it within a day."))
+        return
     if not change.steps:
         sheet.say(msg("Nobody: the rule “{rule}” asks for no approval."), rule=change.rule)
         return

@@ -12,6 +12,8 @@ from bot.domain import command as c
 from bot.domain.people import Role
 
 EVERYONE: frozenset[Role] | None = None
+# Security asks and looks only for who is frozen, in emergencies and to undo: judged where it is handled.
+_ASKERS = frozenset({Role.OPERATOR, Role.SECURITY})
 _LOOKERS = frozenset({Role.OPERATOR, Role.AUDITOR, Role.SECURITY})
 
 # None = everyone in the directory who is an enabled member. `show me`, and a person's own requests, are
@@ -32,14 +34,14 @@ ALLOWED: Mapping[type[object], frozenset[Role] | None] = MappingProxyType(
         c.NotMe: EVERYONE,
         c.Take: frozenset({Role.OPERATOR}),
         c.Refresh: EVERYONE,
-        c.Submit: frozenset({Role.OPERATOR}),
+        c.Submit: _ASKERS,
         c.Tampered: EVERYONE,
         c.Unknown: EVERYONE,
         c.Malformed: EVERYONE,
-        c.Show: frozenset({Role.OPERATOR}),
-        c.SetPhone: frozenset({Role.OPERATOR}),
-        c.RemovePhone: frozenset({Role.OPERATOR}),
-        c.Swap: frozenset({Role.OPERATOR}),
+        c.Show: _ASKERS,
+        c.SetPhone: _ASKERS,
+        c.RemovePhone: _ASKERS,
+        c.Swap: _ASKERS,
         c.SmsSignIn: frozenset({Role.OPERATOR}),
         c.Check: frozenset({Role.OPERATOR}),
         c.OpenRequests: frozenset({Role.OPERATOR}),
@@ -49,6 +51,8 @@ ALLOWED: Mapping[type[object], frozenset[Role] | None] = MappingProxyType(
         c.History: _LOOKERS,
         c.Freeze: EVERYONE,  # for others only security, which is finer and judged where it is handled
         c.Unfreeze: frozenset({Role.SECURITY}),
+        c.Undo: _ASKERS,
+        c.Review: frozenset({Role.SECURITY}),
         c.Pause: frozenset({Role.ADMIN}),
         c.Resume: frozenset({Role.ADMIN}),
         c.WhoHas: frozenset({Role.AUDITOR, Role.SECURITY}),

@@ -228,6 +228,7 @@ class Change:
     excluded: object ids that never count, beside requester and target. risks: as found at the last judging.
     outside_limits: the daily limit of the person concerned was not asked, and does not count it.
     review_until: of a break-glass change that nobody has reviewed yet. parent_id: what it undoes or takes on.
+    deciders: at least so many people decide, whatever the rule says (undo, a frozen person), 0 = the rule.
     """
 
     id: str
@@ -267,6 +268,7 @@ class Change:
     remind_minutes: int = 0
     escalate_minutes: int = 0
     break_glass: bool = False
+    deciders: int = 0
     risks: tuple[Signal, ...] = ()
     outside_limits: bool = False
     excluded: tuple[str, ...] = ()

@@ -237,6 +237,20 @@ class Take:
 
 
 @dataclass(frozen=True, slots=True)
+class Undo:
+    """A new request that restores what an applied one replaced."""
+
+    request: RequestId
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """Security has looked at a break-glass change."""
+
+    request: RequestId
+
+
+@dataclass(frozen=True, slots=True)
 class Freeze:
     """Nothing about this person's phones goes forward any more. Everybody may for themselves."""
 
@@ -309,7 +323,19 @@ class Malformed:
 
 
 AboutARequest = (
-    Status | Repeat | Nudge | Take | Cancel | Approve | Reject | Withdraw | NotMe | Submit | Refresh
+    Status
+    | Repeat
+    | Nudge
+    | Take
+    | Undo
+    | Review
+    | Cancel
+    | Approve
+    | Reject
+    | Withdraw
+    | NotMe
+    | Submit
+    | Refresh
 )
 """Everything that names a request, by its ID or by a button of its card."""
 
@@ -340,6 +366,8 @@ Command = (
     | Take
     | Freeze
     | Unfreeze
+    | Undo
+    | Review
     | Pause
     | Resume
     | Nudge

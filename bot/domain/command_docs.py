@@ -210,6 +210,22 @@ COMMANDS: tuple[CommandDoc, ...] = (
         ("who uses", "whose number is"),
     ),
     CommandDoc(
+        c.Undo,
+        "undo",
+        "undo ID",
+        "undo R-7K2Q9M",
+        "Prepares a request that restores what a change replaced, within 72 hours. It is approved like any "
+        "other. Operators undo what they asked for, security anything.",
+    ),
+    CommandDoc(
+        c.Review,
+        "review",
+        "review ID",
+        "review R-7K2Q9M",
+        "Says that you have looked at a change made by a break-glass rule. Not for your own.",
+        ("reviewed",),
+    ),
+    CommandDoc(
         c.Freeze,
         "freeze",
         "freeze WHO [because TEXT]",

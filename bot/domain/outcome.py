@@ -46,6 +46,8 @@ class View:
     may_withdraw: bool = False
     may_dispute: bool = False
     paused: Switch | None = None
+    may_undo: bool = False
+    may_review: bool = False
 
 
 @dataclass(frozen=True, slots=True)

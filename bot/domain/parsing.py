@@ -286,6 +286,8 @@ _ABOUT_A_REQUEST: Mapping[str, Callable[[c.RequestId], Command]] = MappingProxyT
         "nudge": c.Nudge,
         "withdraw": c.Withdraw,
         "take": c.Take,
+        "undo": c.Undo,
+        "review": c.Review,
         "not me": c.NotMe,
     }
 )

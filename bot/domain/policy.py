@@ -5,7 +5,7 @@ Knows the grammar of the policy file once it is read. Must not know files, direc
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from bot.domain.people import ProtectionRules, Role, TargetKind
@@ -106,6 +106,18 @@ class Rule:
     refuse: bool = False
     break_glass: bool = False
 
+    def decided_by(self, people: int) -> Rule:
+        """The same rule, where at least so many people decide: a further step asks for those who are missing.
+
+        It asks the approvers of the first step and their fallback; nobody counts twice.
+        """
+        missing = people - sum(step.need or 1 for step in self.steps)
+        if missing <= 0 or not self.steps:
+            return self
+        first = self.steps[0]
+        further = Step((*first.approvers, *first.fallback), missing)
+        return replace(self, steps=(*self.steps, further))
+
     def fits(
         self,
         action: Action,
@@ -201,9 +213,15 @@ class Policy:
         slots: frozenset[Slot] = frozenset(),
         requester: frozenset[Role] = frozenset(),
         risks: frozenset[Risk] = frozenset(),
+        deciders: int = 0,
     ) -> Rule | None:
-        """The first rule that matches decides; None means refused."""
-        return next((r for r in self.rules if r.fits(action, target, slots, requester, risks)), None)
+        """The first rule that matches decides; None means refused.
+
+        deciders: at least so many people; then no rule of emergencies fits, which waits for nobody.
+        """
+        fitting = (r for r in self.rules if r.fits(action, target, slots, requester, risks))
+        found = next((r for r in fitting if not (deciders and r.break_glass)), None)
+        return found.decided_by(deciders) if found else None
 
     def groups_of(self, token: Token) -> frozenset[str]:
         """Group ids whose members a role or group token stands for; empty for the manager token."""

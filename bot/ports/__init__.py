@@ -19,6 +19,7 @@ from bot.ports.directory import (
     Unread,
 )
 from bot.ports.quotas import Ceiling, Counted, Full, Quota
+from bot.ports.stops import Switching, Thaw
 from bot.ports.store import (
     ChainReport,
     Commit,
@@ -35,10 +36,9 @@ from bot.ports.store import (
     Received,
     Recent,
     RowUnreadable,
+    SealUnreadable,
     Store,
     StoreUnavailable,
-    Switching,
-    Thaw,
     Won,
 )
 
@@ -74,6 +74,7 @@ __all__ = [
     "Received",
     "Recent",
     "RowUnreadable",
+    "SealUnreadable",
     "Store",
     "StoreUnavailable",
     "Switching",

@@ -18,6 +18,7 @@ from bot.domain.freeze import Freeze, FreezeKind
 from bot.domain.phone import PhoneNumber
 from bot.domain.switch import Switch, SwitchName
 from bot.ports.quotas import Ceiling, Full, Quota
+from bot.ports.stops import Switching, Thaw
 
 
 class StoreUnavailable(Exception):
@@ -33,6 +34,10 @@ class RowUnreadable(Exception):
     def __init__(self, change_id: str) -> None:
         super().__init__(change_id)
         self.change_id = change_id
+
+
+class SealUnreadable(Exception):
+    """A sealed value does not open: it was changed, moved, or its key is gone. It never will by itself."""
 
 
 class MessageKind(StrEnum):
@@ -88,22 +93,6 @@ class Move:
     after: Change
     unexpired_at: datetime | None = None
     despite_freeze: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Thaw:
-    """A guarded step of one freeze: a lift more, or its end. Lost when it ended or grew in between."""
-
-    before: Freeze
-    after: Freeze
-
-
-@dataclass(frozen=True, slots=True)
-class Switching:
-    """A guarded step of one switch. before: None = it was never touched."""
-
-    before: Switch | None
-    after: Switch
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,13 +278,13 @@ class Store(LaneBook, LeaseBook, Protocol):
         ...
 
     async def numbers(self, change_id: str) -> dict[int, PhoneNumber]:
-        """The clear new numbers by operation; empty once erased."""
+        """The clear new numbers by operation; empty once erased. Raises SealUnreadable."""
         ...
 
     async def received(self, conversation_id: str, activity_id: str) -> Received | None: ...
 
     async def earlier(self, change_id: str, at: datetime) -> dict[int, PhoneNumber] | None:
-        """What a change replaced, by operation; None when nothing is kept (any more)."""
+        """What a change replaced, by operation; None when nothing is kept (any more). Raises as `numbers`."""
         ...
 
     async def destroy_earlier(self, at: datetime, limit: int) -> int:

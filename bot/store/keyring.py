@@ -21,13 +21,15 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from bot.ports import SealUnreadable
+
 _VERSION = 1
 _NONCE = 12
 _KEY = 32
 _ID = re.compile(r"[A-Za-z0-9_-]{1,32}\Z")
 
 
-class KeyMissing(Exception):
+class KeyMissing(SealUnreadable):
     """A key that is needed is not in the ring: the message names its id, never its bytes."""
 
 
@@ -35,7 +37,7 @@ class KeyFileUnsafe(Exception):
     """The key file is not a plain file of ours that only we can read."""
 
 
-class SealBroken(Exception):
+class SealBroken(SealUnreadable):
     """A sealed value was changed, or stands in another row than the one it was sealed for."""
 
 

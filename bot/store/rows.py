@@ -46,7 +46,7 @@ _PLAIN = (
     *("reason", "ticket", "rule", "policy_hash", "content_hash", "correlation_id", "batch_id"),
     *("parent_id", "created_at", "submitted_at", "decided_at", "ended_at", "expires_at", "due_at"),
     *("expire_minutes", "execute_minutes", "lease_owner", "lease_until"),
-    *("cooling_minutes", "remind_minutes", "escalate_minutes", "nudges", "break_glass"),
+    *("cooling_minutes", "remind_minutes", "escalate_minutes", "nudges", "break_glass", "deciders"),
     *("asked_at", "reminded_at", "review_until", "judged_hash", "outside_limits"),
 )
 # What a person approved and who is concerned: written once.

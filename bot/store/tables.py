@@ -120,7 +120,7 @@ changes = sa.Table(
     _json("ended_by", needed=False),
     _text("lease_owner"),
     _time("lease_until"),
-    *map(_number, ("cooling_minutes", "remind_minutes", "escalate_minutes", "nudges", "tries")),
+    *map(_number, ("cooling_minutes", "remind_minutes", "escalate_minutes", "nudges", "tries", "deciders")),
     _flag("break_glass"),
     _flag("outside_limits"),
     *map(_json, ("risks", "excluded")),

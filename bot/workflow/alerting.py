@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from bot.domain import reasons
+from bot.domain.change import Change
 from bot.domain.outcome import Outcome, Page, PageKind, Refused, Row
 from bot.domain.people import Person, Role
 from bot.ports import Commit, Delivered, Delivery, DirectoryUnavailable, Listing, Message, MessageKind
 from bot.workflow.parts import Parts
-from bot.workflow.views import outcome_of
 
 # More people of one role than this are no on-call list; the others read it in `history`.
 ALERTED_AT_MOST = 50
@@ -46,8 +47,10 @@ def alert(key: str, topic: str, to: str | Role, *, change_id: str = "", subject:
 class Alerting:
     """The deliverer's side of alerts."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, present: Callable[[Change, str], Awaitable[Outcome]]) -> None:
+        """present: a change as one reader sees it now."""
         self._parts = parts
+        self._present = present
 
     def is_for_a_role(self, message: Message) -> bool:
         return message.kind is MessageKind.ALERT and message.to_oid.startswith(_ROLE)
@@ -87,7 +90,7 @@ class Alerting:
         change = await self._parts.store.change(message.change_id)
         if change is None:
             return Refused((reasons.REQUEST_UNKNOWN.refuse(id=message.change_id),))
-        return await outcome_of(self._parts, change, message.to_oid)
+        return await self._present(change, message.to_oid)
 
     async def _concern(self, message: Message) -> Outcome:
         """Somebody whose doings security should look at, with what they did last."""

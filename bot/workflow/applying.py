@@ -6,15 +6,16 @@ intent of each operation is on disk before its call.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from bot.domain import reasons
-from bot.domain.change import Change, Operation, OpKind, OpState, State
+from bot.domain.change import TERMINAL, Change, Operation, OpKind, OpState, State
 from bot.domain.phone import PhoneNumber
 from bot.domain.reason import Refusal
-from bot.ports import DirectoryRefused, DirectoryUnavailable, DirectoryUncertain
+from bot.ports import DirectoryRefused, DirectoryUnavailable, DirectoryUncertain, SealUnreadable
 from bot.workflow.effects import Effects, Reading
+from bot.workflow.endings import ended
 from bot.workflow.freezing import Freezing
 from bot.workflow.messages import notice
 from bot.workflow.parts import Parts
@@ -22,8 +23,9 @@ from bot.workflow.progress import Progress, result_facts
 from bot.workflow.rechecking import Rechecks
 from bot.workflow.reconciling import FIRST_READ, next_read
 from bot.workflow.rejudging import Moved
-from bot.workflow.requests import ended
+from bot.workflow.reviewing import Reviewing
 from bot.workflow.switching import Switches
+from bot.workflow.unsealing import give_up
 from bot.workflow.waiting import Waiting
 
 RETRY = timedelta(seconds=15)
@@ -36,7 +38,15 @@ NOTE_GUARD_UNCHECKED = "guard-unchecked"
 NOTE_DEFAULT_RESTORED = "default-restored"
 NOTE_SMS_SWITCHED_OFF = "sms-switched-off"
 
-Numbers = dict[int, PhoneNumber]
+
+@dataclass(slots=True)
+class Numbers:
+    """Clear numbers of one run of a plan, by operation. held: what the slots held when last checked."""
+
+    new: dict[int, PhoneNumber]
+    held: dict[int, PhoneNumber] = field(default_factory=dict)
+
+
 _AGREED = (State.APPROVED, State.COOLING)
 
 
@@ -49,8 +59,10 @@ class Applying:
         rechecks: Rechecks,
         freezing: Freezing,
         switches: Switches,
+        reviewing: Reviewing,
         waiting: Waiting,
     ) -> None:
+        self._reviewing = reviewing
         self._waiting = waiting
         self._parts = parts
         self._rechecks = rechecks
@@ -61,8 +73,16 @@ class Applying:
 
     async def work(self, change: Change) -> None:
         """Do what is due. Losing a guarded move means somebody else was first: then nothing is done."""
+        try:
+            await self._work(change)
+        except SealUnreadable:
+            await give_up(self._parts, self._progress, change.id)
+
+    async def _work(self, change: Change) -> None:
         now = self._parts.now()
-        if change.state is State.APPLYING:
+        if change.state in TERMINAL:
+            await self._reviewing.overdue(change)
+        elif change.state is State.APPLYING:
             await self._resume(change)
         elif change.state is State.UNCONFIRMED:
             await self._reconcile(change)
@@ -85,9 +105,12 @@ class Applying:
         quiet = change.state is State.PREVIEWED
         await self._progress.end(change, done, "expired", change.operations[0], why=ending, quiet=quiet)
 
+    async def _numbers(self, change: Change) -> Numbers:
+        return Numbers(await self._parts.store.numbers(change.id))
+
     # --- applying ---------------------------------------------------------------------------------------
     async def _apply(self, change: Change) -> None:
-        numbers = await self._parts.store.numbers(change.id)
+        numbers = await self._numbers(change)
         why = await self._may_write(change, numbers)
         if isinstance(why, Refusal):
             done = ended(change, State.BLOCKED, self._parts, why)
@@ -118,7 +141,8 @@ class Applying:
             if operation is not None and operation.kind.conditional:
                 why = await self._rechecks.against_guard(change)
             else:
-                why = await self._rechecks.against(change, numbers) or await self._stopped_by_freeze(change)
+                why = await self._rechecks.against(change, numbers.new, numbers.held)
+                why = why or await self._stopped_by_freeze(change)
         except DirectoryUnavailable as error:
             await self._progress.later(change, now + (error.retry_after or RETRY))
             return False
@@ -186,7 +210,13 @@ class Applying:
         leave = await self._freezing.has_leave(change)
         gate = await self._switches.gate()
         intent = await self._progress.intend(
-            stored, after, facts, unexpired=fresh, despite_freeze=leave, ceiling=gate.ceiling
+            stored,
+            after,
+            facts,
+            unexpired=fresh,
+            despite_freeze=leave,
+            ceiling=gate.ceiling,
+            earlier=numbers.held,
         )
         if intent is None:
             return None
@@ -196,7 +226,7 @@ class Applying:
                 # Whoever slept this long may have been given up: others may have written since.
                 raise DirectoryUnavailable("the worker was held up before sending")
             receipt = await self._effects.perform(
-                change.target.oid, sending, numbers.get(operation.n), call_id
+                change.target.oid, sending, numbers.new.get(operation.n), call_id
             )
         except DirectoryUnavailable as error:
             await self._not_sent(intent, operation, error)
@@ -298,8 +328,8 @@ class Applying:
     async def _resume(self, change: Change) -> None:
         """Between two operations: go on. Between intent and result: find out by reading."""
         operation = change.current
-        numbers = await self._parts.store.numbers(change.id)
         if operation is None or operation.state is OpState.PLANNED:
+            numbers = await self._numbers(change)
             if operation is not None and await self._is_stuck(change):
                 why = reasons.NOT_KEPT.refuse(request_id=operation.graph_request_id or "unknown")
                 going_on = await self._failed(change, replace(operation, state=OpState.FAILED), why)
@@ -326,13 +356,13 @@ class Applying:
     async def _reconcile(self, change: Change) -> None:
         operation = change.current
         if operation is None:
-            await self._run(change, {})
+            await self._run(change, Numbers({}))
             return
         seen = await self._effects.look(change.target.oid, operation)
         if seen.reading is Reading.NEW:
             going_on = await self._operation_done(change, change, operation)
             if going_on is not None:
-                await self._run(going_on, await self._parts.store.numbers(change.id), interrupted=True)
+                await self._run(going_on, await self._numbers(change), interrupted=True)
         elif seen.reading is Reading.OTHER:
             why = reasons.THIRD_VALUE.refuse(slot=operation.slot.word, now=seen.now)
             failed = replace(operation, state=OpState.FAILED)
@@ -363,7 +393,7 @@ class Applying:
         why = reasons.NOT_KEPT.refuse(request_id=operation.graph_request_id or "unknown")
         going_on = await self._failed(change, replace(operation, state=OpState.FAILED), why)
         if going_on is not None:
-            await self._run(going_on, await self._parts.store.numbers(change.id), interrupted=True)
+            await self._run(going_on, await self._numbers(change), interrupted=True)
 
     async def _is_gone(self, change: Change) -> bool:
         try:
@@ -379,7 +409,7 @@ class Applying:
         if step.wait_until is not None:
             await self._progress.later(change, step.wait_until, operation)
             return
-        numbers = await self._parts.store.numbers(change.id)
+        numbers = await self._numbers(change)
         why = None if step.give_up else await self._may_write(change, numbers)
         if why is True:
             going_on = await self._attempt(change, change, operation, numbers)

@@ -18,11 +18,12 @@ from bot.domain.phone import hide_numbers
 from bot.domain.reason import Refusal
 from bot.ports import Commit, DirectoryUnavailable, Lost, LostBecause, Move
 from bot.workflow.approvers import Approvers
+from bot.workflow.endings import ended
 from bot.workflow.freezing import Freezing
 from bot.workflow.haste import Haste
 from bot.workflow.messages import notice, redraw
 from bot.workflow.parts import Envelope, Parts, event
-from bot.workflow.requests import MOVE_TRIES, ended
+from bot.workflow.requests import MOVE_TRIES
 from bot.workflow.views import approver_names, may_see, outcome_of, view_of
 from bot.workflow.waiting import Next, Waiting
 

@@ -6,6 +6,7 @@ know how the words arrived or how the answer looks.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from datetime import datetime, timedelta
 
@@ -17,7 +18,7 @@ from bot.domain.change import Change, Verdict
 from bot.domain.outcome import Outcome, Page, PageKind, Refused
 from bot.domain.people import Actor, Role
 from bot.domain.reason import Refusal
-from bot.ports import Listing, RowUnreadable, StoreUnavailable
+from bot.ports import DirectoryUnavailable, Listing, RowUnreadable, StoreUnavailable
 from bot.telemetry import alarm
 from bot.workflow.alerting import Alerting
 from bot.workflow.applying import Applying
@@ -35,6 +36,7 @@ from bot.workflow.reading import Reading
 from bot.workflow.rechecking import Rechecks
 from bot.workflow.rejudging import Rejudging
 from bot.workflow.requests import Requests
+from bot.workflow.reviewing import Reviewing
 from bot.workflow.switching import Switches
 from bot.workflow.taking import Taking
 from bot.workflow.views import outcome_of
@@ -44,6 +46,8 @@ from bot.workflow.withdrawing import Withdrawing
 
 # Nothing is decided by these, so who-is-it may be up to a minute old.
 _LIGHT = (c.Help, c.Hi, c.Whoami, c.Explain, c.Unknown, c.Malformed, c.MyRequests, c.Approvals, c.Refresh)
+# Said with an ID, never by the button of a card: what they do depends on nothing that the card shows.
+_TypedOnly = c.Status | c.Repeat | c.Nudge | c.Take | c.Undo | c.Review
 _AUDIT_AGAIN = timedelta(minutes=1)
 _REMEMBERED = 10_000
 _log = logging.getLogger(__name__)
@@ -59,7 +63,7 @@ class Desk:
         judge = Judge(parts, approvers)
         self.checking = Checking(parts)
         waiting = Waiting(parts, approvers)
-        self.alerting = Alerting(parts)
+        self.alerting = Alerting(parts, self.present)
         self.freezing = Freezing(parts, self._identity)
         self._requests = Requests(parts, judge, self.checking, self.freezing, waiting)
         self._reading = Reading(parts)
@@ -70,7 +74,8 @@ class Desk:
         self._disputing = Disputing(parts, self.freezing)
         rechecks = Rechecks(parts, self._identity, judge, Rejudging(parts, approvers, waiting))
         self.switches = Switches(parts, self._identity)
-        self.applying = Applying(parts, rechecks, self.freezing, self.switches, waiting)
+        self.reviewing = Reviewing(parts, self._identity)
+        self.applying = Applying(parts, rechecks, self.freezing, self.switches, self.reviewing, waiting)
         self._away = Away(parts)
         self._nudging = Nudging(parts)
         self._audited: dict[tuple[str, str], datetime] = {}
@@ -104,7 +109,11 @@ class Desk:
 
     async def present(self, change: Change, oid: str) -> Outcome:
         """The present state of a change for one reader: what a posted card is redrawn with."""
-        return await outcome_of(self._parts, change, oid)
+        roles: frozenset[Role] = frozenset()
+        if change.review_until is not None:
+            with contextlib.suppress(DirectoryUnavailable):
+                roles = await self._identity.roles_of(oid)
+        return await outcome_of(self._parts, change, oid, roles=roles)
 
     def _allowed(self, command: c.Command, actor: Actor) -> bool:
         if isinstance(command, c.Show):
@@ -176,7 +185,7 @@ class Desk:
         actor: Actor,
         envelope: Envelope,
     ) -> Outcome:
-        card = None if isinstance(command, c.Status | c.Repeat | c.Nudge | c.Take) else command.card
+        card = None if isinstance(command, _TypedOnly) else command.card
         request = c.RequestId("") if isinstance(command, c.Refresh) else command.request or c.RequestId("")
         change = await self._parts.store.change(card.change_id if card else request.key)
         wrong = change is not None and card is None and request.tail not in ("", change.tail)
@@ -185,8 +194,10 @@ class Desk:
             return Refused((reasons.REQUEST_UNKNOWN.refuse(id=str(named)),))
         if card is not None and not self._parts.is_genuine(card, change, actor.oid):
             return await self._stale(change, actor)
+        if isinstance(command, _TypedOnly):
+            return await self._afterwards(command, change, actor, envelope)
         match command:
-            case c.Status() | c.Refresh():
+            case c.Refresh():
                 return await self._reading.status(change, actor)
             case c.Submit():
                 if card is None and (request.tail != change.tail or change.requester.oid != actor.oid):
@@ -194,14 +205,25 @@ class Desk:
                 return await self._requests.submit(change, actor, envelope)
             case c.Cancel():
                 return await self._requests.cancel(change, actor, envelope)
+            case _:
+                return await self._said_about(command, change, actor, envelope)
+
+    async def _afterwards(
+        self, command: _TypedOnly, change: Change, actor: Actor, envelope: Envelope
+    ) -> Outcome:
+        match command:
+            case c.Status():
+                return await self._reading.status(change, actor)
             case c.Repeat():
                 return await self._repeat(change, actor, envelope)
             case c.Nudge():
                 return await self._nudging.nudge(change, actor, envelope)
             case c.Take():
                 return await self._taking.take(change, actor, envelope)
-            case _:
-                return await self._said_about(command, change, actor, envelope)
+            case c.Undo():
+                return await self._requests.undo(change, actor, envelope)
+            case c.Review():
+                return await self.reviewing.review(change, actor, envelope)
 
     async def _said_about(
         self,

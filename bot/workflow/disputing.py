@@ -14,10 +14,11 @@ from bot.domain.freeze import FreezeKind
 from bot.domain.outcome import Outcome, Page, PageKind, Refused
 from bot.domain.people import Actor, PersonRef
 from bot.ports import Commit, Lost, LostBecause, Move
+from bot.workflow.endings import ended
 from bot.workflow.freezing import Freezing
 from bot.workflow.messages import notice, redraw
 from bot.workflow.parts import Envelope, Parts, event
-from bot.workflow.requests import MOVE_TRIES, ended
+from bot.workflow.requests import MOVE_TRIES
 from bot.workflow.views import UNSTARTED, outcome_of
 
 

@@ -5,7 +5,7 @@ Knows which reading and which call belong to which kind of operation. Must not k
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from bot.domain.change import Operation, OpKind
@@ -29,10 +29,11 @@ class Reading(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """now: masked or in words, "empty", or "" when the directory was silent."""
+    """now: masked or in words, "empty", or "" when the directory was silent. number: what the slot holds."""
 
     reading: Reading
     now: str = ""
+    number: PhoneNumber | None = field(default=None, repr=False)
 
 
 class Effects:
@@ -44,14 +45,14 @@ class Effects:
     async def look(self, oid: str, operation: Operation) -> Seen:
         """Where the operation stands. Never raises for a silent directory."""
         try:
-            key, now = await self._read(oid, operation)
+            key, now, number = await self._read(oid, operation)
         except DirectoryUnavailable:
             return Seen(Reading.SILENT)
         if key == operation.after_key or self._is_kept(operation, key):
-            return Seen(Reading.NEW, now)
+            return Seen(Reading.NEW, now, number)
         if operation.kind.conditional or key == operation.before_key:
-            return Seen(Reading.EARLIER, now)
-        return Seen(Reading.OTHER, now)
+            return Seen(Reading.EARLIER, now, number)
+        return Seen(Reading.OTHER, now, number)
 
     async def perform(
         self, oid: str, operation: Operation, number: PhoneNumber | None, call_id: str
@@ -67,17 +68,17 @@ class Effects:
                 default = Default(operation.after_key.removeprefix(DEFAULT))
                 return await self._parts.directory.set_default(oid, default, call_id)
 
-    async def _read(self, oid: str, operation: Operation) -> tuple[str, str]:
+    async def _read(self, oid: str, operation: Operation) -> tuple[str, str, PhoneNumber | None]:
         if operation.kind is OpKind.KEEP_DEFAULT:
             sign_in = await self._parts.directory.sign_in(oid)
             if not sign_in.readable or sign_in.default is None:
                 raise DirectoryUnavailable("the default sign-in method cannot be read")
-            return DEFAULT + sign_in.default.value, sign_in.default.value
+            return DEFAULT + sign_in.default.value, sign_in.default.value, None
         phones = await self._parts.directory.phones(oid)
         if operation.kind in (OpKind.SET, OpKind.REMOVE):
             held = phones.get(operation.slot)
-            return self._parts.number_key(held), held.masked if held else "empty"
-        return (SMS_ON, "on") if phones.sms_sign_in == "ready" else (SMS_OFF, "off")
+            return self._parts.number_key(held), held.masked if held else "empty", held
+        return (SMS_ON, "on", None) if phones.sms_sign_in == "ready" else (SMS_OFF, "off", None)
 
     def _is_kept(self, operation: Operation, key: str) -> bool:
         """A default that became stronger is no downgrade."""

@@ -12,8 +12,9 @@ from typing import Any
 
 from bot.domain import reasons
 from bot.domain.change import Change, ResolvedStep
+from bot.domain.freeze import DECIDERS_WHEN_FROZEN
 from bot.domain.methods import Inclusion, SignIn
-from bot.domain.people import Person, TargetKind
+from bot.domain.people import Person, Role, TargetKind
 from bot.domain.policy import Action, Risk, Rule
 from bot.domain.reason import Refusal
 from bot.domain.rule_reasons import RULE_REFUSES
@@ -31,7 +32,10 @@ NOTE_WEAK_GROUPS = "weak-groups"
 
 @dataclass(frozen=True, slots=True)
 class Cleared:
-    """Nothing stands in the way: by which rule, who decides, and what people should know before."""
+    """Nothing stands in the way: by which rule, who decides, and what people should know before.
+
+    deciders: at least so many people, whatever the rule of the file says.
+    """
 
     facts: Facts
     kind: TargetKind
@@ -40,16 +44,21 @@ class Cleared:
     plan: Plan
     notes: tuple[str, ...]
     signals: tuple[Signal, ...] = ()
+    deciders: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Ruled:
-    """What the rules say to a case. refusals: of the rule itself, or because too many have the number."""
+    """What the rules say to a case. refusals: of the rule itself, or because too many have the number.
+
+    deciders: at least so many people, whatever the rule of the file says.
+    """
 
     kind: TargetKind
     signals: tuple[Signal, ...]
     rule: Rule | None
     refusals: tuple[Refusal, ...]
+    deciders: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +86,10 @@ class Judge:
         if not refusals and is_already_so(case, gathered):
             return Judgement()
         ruled = await self.ruled(case, gathered)
+        emergency = ruled.rule is not None and ruled.rule.break_glass
+        if not may_ask(case.roles, case.action, deciders=ruled.deciders, break_glass=emergency):
+            # Of security, who asks here, each knows who is protected; else the answer of any outsider.
+            return Judgement(tuple(refusals) if gathered.protection else (reasons.NO_ROLE.refuse(),))
         refusals += ruled.refusals
         if refusals or ruled.rule is None:
             return Judgement(tuple(refusals))
@@ -89,11 +102,17 @@ class Judge:
         signals = await self._signals.of(case, facts, holders)
         shared = too_many(holders, self._parts.policy.shared_number_max)
         risks = risks_of(signals)
+        deciders = await self._deciders(case)
         rule = self._parts.policy.rule_for(
-            case.action, kind, slots=case.slots, requester=case.roles, risks=risks
+            case.action, kind, slots=case.slots, requester=case.roles, risks=risks, deciders=deciders
         )
         said = None if facts.protection else rule_against(rule, case.action, kind, risks)
-        return Ruled(kind, signals, rule, tuple(each for each in (shared, said) if each))
+        return Ruled(kind, signals, rule, tuple(each for each in (shared, said) if each), deciders)
+
+    async def _deciders(self, case: Case) -> int:
+        """How many people must decide, whatever the rule says."""
+        frozen = await self._parts.store.freeze_of(case.target.oid) is not None
+        return max(case.deciders, DECIDERS_WHEN_FROZEN if frozen else 0)
 
     async def gather(self, target: Person) -> Facts | Refusal:
         """Fresh phones, protection, roles and sign-in experience of the target, read side by side."""
@@ -155,7 +174,16 @@ class Judge:
         )
         notes = made.notes + resolved.notes + (() if reach.ok else (NOTE_TARGET_UNTOLD,))
         notes += (NOTE_WEAK_GROUPS,) if self._parts.policy.accept_weak_groups else ()
-        return Judgement(cleared=Cleared(facts, ruled.kind, rule, resolved.steps, made, notes, ruled.signals))
+        cleared = Cleared(facts, ruled.kind, rule, resolved.steps, made, notes, ruled.signals, ruled.deciders)
+        return Judgement(cleared=cleared)
+
+
+def may_ask(roles: frozenset[Role], action: Action, *, deciders: int, break_glass: bool) -> bool:
+    """Operators ask for anything. Security asks for what is frozen, in emergencies, and to undo."""
+    if Role.OPERATOR in roles:
+        return True
+    frozen = deciders >= DECIDERS_WHEN_FROZEN and action is not Action.SMS
+    return Role.SECURITY in roles and (frozen or break_glass or action is Action.UNDO)
 
 
 def rule_against(

@@ -26,6 +26,7 @@ NOTE_ADDS = "adds"
 NOTE_REPLACES = "replaces"
 NOTE_REMOVES = "removes"
 NOTE_SWAPS = "swaps"
+NOTE_UNDOES = "undoes"
 NOTE_LAST_PHONE = "last-phone"
 NOTE_SYSTEM_PREFERRED = "system-preferred"
 NOTE_SMS_SIGN_IN = "sms-sign-in"
@@ -41,11 +42,16 @@ _DEFAULTS_OF = {
 }
 
 
+Restores = tuple[tuple[Slot, PhoneNumber | None], ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
     """What is asked for. number: only for `set`. enable: only for `sms`. roles: those of the requester.
 
-    takes: the request of a colleague that goes on as this one.
+    restores: of an undo, what each slot shall hold again, in the order of the directory (None = nothing);
+    empty when it undoes an `sms`. deciders: at least so many people, whatever the rule says. parent_id:
+    what it undoes. takes: the request of a colleague that goes on as this one.
     """
 
     requester: str
@@ -56,6 +62,9 @@ class Case:
     enable: bool = False
     roles: frozenset[Role] = frozenset()
     takes: Change | None = None
+    restores: Restores = field(default=(), repr=False)
+    deciders: int = 0
+    parent_id: str = ""
 
     @property
     def excluded(self) -> tuple[str, ...]:
@@ -67,7 +76,14 @@ class Case:
     @property
     def slots(self) -> frozenset[Slot]:
         """All that the plan touches."""
-        return frozenset({Slot.MOBILE, Slot.ALTERNATE} if self.action is Action.SWAP else {self.slot})
+        if self.action is Action.SWAP:
+            return frozenset({Slot.MOBILE, Slot.ALTERNATE})
+        return frozenset(slot for slot, _ in self.restores) or frozenset({self.slot})
+
+    @property
+    def is_sms(self) -> bool:
+        """True when no number is touched."""
+        return self.action is Action.SMS or (self.action is Action.UNDO and not self.restores)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,19 +123,29 @@ def against(case: Case, facts: Facts) -> list[Refusal]:
         case Action.SWAP if facts.sign_in.default in _DEFAULTS_OF[Slot.ALTERNATE]:
             # Its last step is a removal that the directory would refuse: a plan that ends half-way.
             found.append(reasons.DEFAULT_METHOD.refuse(slot=Slot.ALTERNATE.word, name=name))
-        case Action.SMS if mobile is None:
-            found.append(reasons.NO_MOBILE_FOR_SMS.refuse(name=name, who=who))
-        case Action.SMS if case.enable and case.target.guest:
-            found.append(reasons.SMS_NOT_FOR_GUESTS.refuse())
-        case Action.SMS if case.enable and _policy_forbids_sms(facts):
-            found.append(SMS_NOT_ALLOWED.refuse())
+        case _ if case.is_sms:
+            found += _against_sms(case, facts)
         case Action.SET if case.slot is Slot.ALTERNATE and mobile is None:
             found.append(reasons.MOBILE_FIRST.refuse(who=who))
         case Action.REMOVE:
-            found += _against_removing(case, facts)
+            found += _against_removing(case, case.slot, facts)
+        case Action.UNDO:
+            for slot, number in case.restores:
+                if number is None:
+                    found += _against_removing(case, slot, facts)
+                elif slot is Slot.ALTERNATE and mobile is None and Slot.MOBILE not in case.slots:
+                    found.append(reasons.MOBILE_FIRST.refuse(who=who))
         case _:
             pass
     return found
+
+
+def _against_sms(case: Case, facts: Facts) -> list[Refusal]:
+    if facts.phones.get(Slot.MOBILE) is None:
+        return [reasons.NO_MOBILE_FOR_SMS.refuse(name=case.target.name, who=case.target.upn)]
+    if case.enable and case.target.guest:
+        return [reasons.SMS_NOT_FOR_GUESTS.refuse()]
+    return [SMS_NOT_ALLOWED.refuse()] if case.enable and _policy_forbids_sms(facts) else []
 
 
 def is_already_so(case: Case, facts: Facts) -> bool:
@@ -133,7 +159,8 @@ def is_already_so(case: Case, facts: Facts) -> bool:
 
 def is_last_method(case: Case, facts: Facts) -> bool:
     """Known to leave nothing but the password."""
-    if case.action is not Action.REMOVE or not facts.sign_in.readable:
+    removes = case.action is Action.REMOVE or any(number is None for _, number in case.restores)
+    if not removes or not facts.sign_in.readable:
         return False
     others = [method for method in facts.sign_in.methods if method is not Method.PASSWORD]
     return len(others) <= 1 and not facts.sign_in.unknown_methods
@@ -154,15 +181,12 @@ def plan(case: Case, facts: Facts, key: Callable[[PhoneNumber | None], str], *, 
 
     sms_may_come: the policy lets the directory register SMS sign-in by itself; else it is switched off again.
     """
-    operations = [_first(case, facts, key)]
-    numbers: dict[int, PhoneNumber] = {}
-    if case.number is not None:
-        numbers[1] = case.number
-    if case.action is Action.SWAP:
-        promoted = facts.phones.get(Slot.ALTERNATE)
-        if promoted is not None:
-            numbers[1] = promoted
-        operations.append(_removal(2, Slot.ALTERNATE, promoted, key))
+    wanted = _wanted(case, facts)
+    operations = [
+        _operation(n, slot, facts.phones.get(slot), new, key) for n, (slot, new) in enumerate(wanted, start=1)
+    ]
+    numbers = {n: new for n, (_, new) in enumerate(wanted, start=1) if new is not None}
+    operations = operations or [_sms(case)]
     notes = _notes(case, facts)
     if _sms_could_come(case, facts):
         notes.append(NOTE_SMS_SIGN_IN if sms_may_come else NOTE_SMS_KEPT_OFF)
@@ -174,24 +198,36 @@ def plan(case: Case, facts: Facts, key: Callable[[PhoneNumber | None], str], *, 
     return Plan(tuple(operations), numbers, tuple(notes))
 
 
-def _first(case: Case, facts: Facts, key: Callable[[PhoneNumber | None], str]) -> Operation:
-    held = facts.phones.get(case.slot)
-    if case.action is Action.SMS:
-        before, after = (SMS_OFF, SMS_ON) if case.enable else (SMS_ON, SMS_OFF)
-        kind = OpKind.SMS_ON if case.enable else OpKind.SMS_OFF
-        words = {SMS_ON: "on", SMS_OFF: "off"}
-        return Operation(1, kind, Slot.MOBILE, words[before], words[after], before, after)
-    new = number_after(case, facts)
-    if new is None:
-        return _removal(1, case.slot, held, key)
-    before = held.masked if held else ""
-    return Operation(1, OpKind.SET, case.slot, before, new.masked, key(held), key(new))
+def _wanted(case: Case, facts: Facts) -> Restores:
+    """Slot by slot what shall be held, in the only order the directory allows; nothing for SMS sign-in."""
+    match case.action:
+        case Action.SWAP:
+            return (Slot.MOBILE, facts.phones.get(Slot.ALTERNATE)), (Slot.ALTERNATE, None)
+        case Action.UNDO:
+            return case.restores
+        case Action.SMS:
+            return ()
+        case _:
+            return ((case.slot, case.number),)
 
 
-def _removal(
-    n: int, slot: Slot, held: PhoneNumber | None, key: Callable[[PhoneNumber | None], str]
+def _sms(case: Case) -> Operation:
+    before, after = (SMS_OFF, SMS_ON) if case.enable else (SMS_ON, SMS_OFF)
+    kind = OpKind.SMS_ON if case.enable else OpKind.SMS_OFF
+    words = {SMS_ON: "on", SMS_OFF: "off"}
+    return Operation(1, kind, Slot.MOBILE, words[before], words[after], before, after)
+
+
+def _operation(
+    n: int,
+    slot: Slot,
+    held: PhoneNumber | None,
+    new: PhoneNumber | None,
+    key: Callable[[PhoneNumber | None], str],
 ) -> Operation:
-    return Operation(n, OpKind.REMOVE, slot, held.masked if held else "", "", key(held), "")
+    kind = OpKind.SET if new else OpKind.REMOVE
+    before, after = (number.masked if number else "" for number in (held, new))
+    return Operation(n, kind, slot, before, after, key(held), key(new))
 
 
 def _policy_forbids_sms(facts: Facts) -> bool:
@@ -200,15 +236,15 @@ def _policy_forbids_sms(facts: Facts) -> bool:
     return said and facts.sms_policy is not None and not facts.sms_policy.usable_for_sign_in
 
 
-def _against_removing(case: Case, facts: Facts) -> list[Refusal]:
+def _against_removing(case: Case, slot: Slot, facts: Facts) -> list[Refusal]:
     name, who = case.target.name, case.target.upn
-    if facts.phones.get(case.slot) is None:
-        return [reasons.NOTHING_TO_REMOVE.refuse(name=name, slot=case.slot.word, who=who)]
-    if case.slot is Slot.MOBILE and facts.phones.get(Slot.ALTERNATE) is not None:
+    if facts.phones.get(slot) is None:
+        return [reasons.NOTHING_TO_REMOVE.refuse(name=name, slot=slot.word, who=who)]
+    if slot is Slot.MOBILE and facts.phones.get(Slot.ALTERNATE) is not None:
         return [reasons.ALTERNATE_STILL_THERE.refuse(who=who)]
     others = [m for m in facts.sign_in.methods if m is not Method.PASSWORD]
-    if facts.sign_in.default in _DEFAULTS_OF[case.slot] and len(others) + facts.sign_in.unknown_methods > 1:
-        return [reasons.DEFAULT_METHOD.refuse(slot=case.slot.word, name=name)]
+    if facts.sign_in.default in _DEFAULTS_OF[slot] and len(others) + facts.sign_in.unknown_methods > 1:
+        return [reasons.DEFAULT_METHOD.refuse(slot=slot.word, name=name)]
     return []
 
 
@@ -217,7 +253,7 @@ def _sms_could_come(case: Case, facts: Facts) -> bool:
 
     Not when the policy is known to leave the person out, nor when the sign-in is on already.
     """
-    sets_mobile = case.action is Action.SWAP or (case.action is Action.SET and case.slot is Slot.MOBILE)
+    sets_mobile = any(slot is Slot.MOBILE and new for slot, new in _wanted(case, facts))
     if not sets_mobile or case.target.guest or facts.phones.sms_sign_in is SmsState.READY:
         return False
     return facts.sms_policy is None or facts.sms_policy.usable_for_sign_in
@@ -225,13 +261,13 @@ def _sms_could_come(case: Case, facts: Facts) -> bool:
 
 def _guard_default(case: Case, facts: Facts, operations: list[Operation]) -> list[str]:
     """Keeps the default where it can be read; else the people deciding are told."""
-    if case.action is Action.SMS:
+    if case.is_sms:
         return []
     sign_in = facts.sign_in
     if not sign_in.readable or sign_in.default in (None, Default.UNKNOWN):
         return [NOTE_DEFAULT_UNREADABLE]
     kept = sign_in.default
-    gone = case.action is Action.REMOVE and kept in _DEFAULTS_OF[case.slot]
+    gone = any(op.kind is OpKind.REMOVE and kept in _DEFAULTS_OF[op.slot] for op in operations)
     if gone or kept is Default.NONE:
         return []
     n = len(operations) + 1
@@ -243,7 +279,9 @@ def _notes(case: Case, facts: Facts) -> list[str]:
     match case.action:
         case Action.SWAP:
             return [NOTE_SWAPS]
-        case Action.SMS:
+        case Action.UNDO if case.restores:
+            return [NOTE_UNDOES]
+        case _ if case.is_sms:
             frontline = not case.enable and facts.sign_in.readable
             locked_out = frontline and Method.PASSWORD not in facts.sign_in.methods
             return [NOTE_SMS_ON if case.enable else NOTE_SMS_OFF, *([NOTE_NO_PASSWORD] if locked_out else [])]

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from bot.domain.audit import AuditEvent
 from bot.domain.change import Change, Operation
 from bot.domain.people import PersonRef
+from bot.domain.phone import PhoneNumber
 from bot.domain.reason import Refusal
 from bot.domain.switch import Switch
 from bot.ports import Ceiling, Commit, Lost, Message, MessageKind, Move
@@ -59,8 +60,12 @@ class Progress:
         unexpired: bool,
         despite_freeze: bool,
         ceiling: Ceiling,
+        earlier: Mapping[int, PhoneNumber],
     ) -> Change | None:
-        """The audited intent of one write, with every guard that the store keeps."""
+        """The audited intent of one write, with every guard that the store keeps.
+
+        earlier: what the plan replaces, kept for undo.
+        """
         now = self._parts.now()
         return await self._commit(
             Commit(
@@ -68,6 +73,7 @@ class Progress:
                 moves=(Move(before, after, now if unexpired else None, despite_freeze),),
                 events=(event(after, "attempted", WORKER, **facts),),
                 ceiling=ceiling,
+                earlier={after.id: earlier},
             )
         )
 
@@ -84,15 +90,16 @@ class Progress:
         *,
         why: Refusal | None = None,
         quiet: bool = False,
+        also: tuple[Message, ...] = (),
     ) -> None:
-        """The last step: requester and target are told."""
+        """The last step: requester and target are told. also: further messages."""
         facts = {
             **result_facts(operation),
             "code": why.code if why else "",
         }
         people: tuple[PersonRef, ...] = () if quiet else (after.requester, after.target)
         told = tuple(notice(before, "ended", person.oid) for person in people)
-        if await self.step(before, after, what, facts, told=told) is not None:
+        if await self.step(before, after, what, facts, told=(*told, *also)) is not None:
             self._parts.metrics.count("changes", after.state.value)
 
     async def paused(self, change: Change, due_at: datetime, switch: Switch) -> None:

@@ -15,7 +15,7 @@ from bot.domain.change import Change
 from bot.domain.command import History, Show, Who, WhoKind
 from bot.domain.methods import Registration, SignIn
 from bot.domain.outcome import Choice, Outcome, Page, PageKind, Refused, Row
-from bot.domain.people import Actor, Protection
+from bot.domain.people import Actor, Protection, Role
 from bot.domain.phone import Slot
 from bot.domain.reason import Refusal
 from bot.domain.standing import Standing
@@ -45,6 +45,10 @@ class Reading:
             return Refused((found,))
         if isinstance(found, Several):
             return Choice(found.people, command)
+        freeze = await self._parts.store.freeze_of(found.oid)
+        if found.oid != actor.oid and Role.OPERATOR not in actor.roles and freeze is None:
+            # Security looks only at who is frozen; `history` and `who has` are theirs.
+            return Refused((reasons.NO_ROLE.refuse(),))
         phones, sign_in, report, protection, open_changes = await asyncio.gather(
             _or_why(self._parts.directory.phones(found.oid)),
             _or_why(self._parts.directory.sign_in(found.oid)),
@@ -66,7 +70,9 @@ class Reading:
             protection=None if isinstance(protection, str) else protection.facts,
             why_unread=protection if isinstance(protection, str) else "",
         )
-        return Page(PageKind.SHOW, tuple(rows), person=found, roles=actor.roles, standing=standing)
+        return Page(
+            PageKind.SHOW, tuple(rows), person=found, roles=actor.roles, standing=standing, freeze=freeze
+        )
 
     async def _protection(self, oid: str) -> Protection:
         policy = self._parts.policy
@@ -89,7 +95,7 @@ class Reading:
         """The present state of one request, for those concerned and for roles that may see any."""
         if not may_see(change, actor.oid, actor.roles, MAY_SEE_ANY_STATUS):
             return Refused((reasons.REQUEST_UNKNOWN.refuse(id=change.printed_id),))
-        return await outcome_of(self._parts, change, actor.oid)
+        return await outcome_of(self._parts, change, actor.oid, roles=actor.roles)
 
     async def listing(self, kind: PageKind, listing: Listing, actor: Actor) -> Outcome:
         """My requests, what waits for me, or everything open."""

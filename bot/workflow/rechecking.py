@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bot.domain import reasons
 from bot.domain.change import Change, OpKind, OpState, content_hash
-from bot.domain.people import Person, Phones, Role
+from bot.domain.people import Person, Phones
 from bot.domain.phone import PhoneNumber, Slot, against_rules
 from bot.domain.policy import Action
 from bot.domain.reason import Refusal
@@ -17,7 +17,7 @@ from bot.workflow import proofs
 from bot.workflow.effects import Effects, Reading
 from bot.workflow.holders import shared_number
 from bot.workflow.identity import Identity
-from bot.workflow.judging import Judge, kind_of
+from bot.workflow.judging import Judge, kind_of, may_ask
 from bot.workflow.parts import Parts
 from bot.workflow.planning import Facts
 from bot.workflow.rejudging import Moved, Rejudging
@@ -33,8 +33,13 @@ class Rechecks:
         self._rejudging = rejudging
         self._effects = Effects(parts)
 
-    async def against(self, change: Change, numbers: dict[int, PhoneNumber]) -> Refusal | Moved | None:
-        """Why the change must not be written now, what it becomes first, or None: it may be written."""
+    async def against(
+        self, change: Change, numbers: dict[int, PhoneNumber], held: dict[int, PhoneNumber]
+    ) -> Refusal | Moved | None:
+        """Why the change must not be written now, what it becomes first, or None: it may be written.
+
+        held: filled with what the slots hold before the write, by operation.
+        """
         if content_hash(change) != change.content_hash or not self._are_approved(change, numbers):
             return reasons.HASH_MISMATCH.refuse(id=change.printed_id)
         target = await self._parts.directory.person(change.target.oid)
@@ -44,7 +49,7 @@ class Rechecks:
         if identity_moved is not None:
             return identity_moved
         roles = await self._identity.roles_of(change.requester.oid)
-        if Role.OPERATOR not in roles:
+        if not may_ask(roles, change.action, deciders=change.deciders, break_glass=change.break_glass):
             return reasons.RIGHTS_LOST.refuse(name=change.requester.name)
         facts = await self._facts(target)
         refused = (
@@ -52,7 +57,7 @@ class Rechecks:
             or self._forbidden(change, numbers)
             or await shared_number(self._parts, numbers.get(1), change.slot, change.target.oid)
             or _order_broken(change, facts.phones)
-            or await self._value_moved(change)
+            or await self._value_moved(change, held)
         )
         # Last, because a vote that is void sends it back to people: nothing else may stand against it then.
         return refused or await self._rejudging.judge(change, target, kind_of(target, facts), roles)
@@ -86,7 +91,7 @@ class Rechecks:
             if op.kind is OpKind.SET
         )
 
-    async def _value_moved(self, change: Change) -> Refusal | None:
+    async def _value_moved(self, change: Change, held: dict[int, PhoneNumber]) -> Refusal | None:
         """Everything still to be written must be about the value that was shown."""
         for operation in change.operations:
             if operation.kind.conditional or operation.state is not OpState.PLANNED:
@@ -100,6 +105,8 @@ class Rechecks:
             if seen.reading is Reading.OTHER:
                 before, who = operation.before or "empty", change.target.upn
                 return reasons.DIRECTORY_MOVED.refuse(slot=slot, before=before, now=seen.now, who=who)
+            if seen.number is not None:
+                held[operation.n] = seen.number
         return None
 
 

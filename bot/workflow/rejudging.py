@@ -58,7 +58,14 @@ class Rejudging:
     ) -> Refusal | Moved | None:
         """None: the votes carry it as it is stored. roles: those of the requester now."""
         policy, risks = self._parts.policy, risks_of(change.risks)
-        rule = policy.rule_for(change.action, kind, slots=change.slots, requester=roles, risks=risks)
+        rule = policy.rule_for(
+            change.action,
+            kind,
+            slots=change.slots,
+            requester=roles,
+            risks=risks,
+            deciders=change.deciders,
+        )
         if rule is None:
             return reasons.RULE_CHANGED.refuse()
         said = rule_against(rule, change.action, kind, risks)

@@ -13,14 +13,16 @@ from bot.domain import reasons
 from bot.domain.change import Change, Operation, OpKind, State, content_hash
 from bot.domain.command import Order, RemovePhone, SetPhone, SmsSignIn, Swap, Who, WhoKind
 from bot.domain.outcome import AlreadySo, Choice, Form, Outcome, Preview, Refused
-from bot.domain.people import Actor, Person, PersonRef
+from bot.domain.people import Actor, Person, PersonRef, Role
 from bot.domain.phone import PhoneNumber, Slot, hide_numbers, read_number
 from bot.domain.policy import Action
 from bot.domain.reason import Refusal
 from bot.domain.usability import Verdict
 from bot.ports import Commit, DirectoryUnavailable, Lost, LostBecause, Message, Move
 from bot.workflow import proofs
+from bot.workflow.alerting import CHANGE, alert
 from bot.workflow.checking import Checking
+from bot.workflow.endings import ended
 from bot.workflow.freezing import Freezing, frozen
 from bot.workflow.handover import handing_over, not_waiting, taken_from, taken_over
 from bot.workflow.judging import Cleared, Judge, Judgement, under
@@ -29,11 +31,14 @@ from bot.workflow.lookup import Several, look_up
 from bot.workflow.messages import notice, redraw
 from bot.workflow.parts import Envelope, Parts, event
 from bot.workflow.planning import Case
+from bot.workflow.undoing import Undoing, deciders_of
 from bot.workflow.views import CANCELLABLE, outcome_of
 from bot.workflow.waiting import Waiting
 from bot.workflow.wishes import beside_fields, wish_of
 
 PREVIEW_LIFE = timedelta(minutes=10)
+# Within so long somebody of security looks at what a break-glass rule let through.
+REVIEW_WITHIN = timedelta(hours=24)
 ID_TRIES = 5
 MOVE_TRIES = 5
 WHOLE_FORM = "form"
@@ -51,6 +56,7 @@ class Requests:
         self._checking = checking
         self._freezing = freezing
         self._quotas = Quotas(parts)
+        self._undoing = Undoing(parts)
 
     async def ask(self, command: Order, actor: Actor, envelope: Envelope) -> Outcome:
         """A preview, or the form, a choice, or every reason why not."""
@@ -84,23 +90,27 @@ class Requests:
             return Form(command, tuple((WHOLE_FORM, refusal) for refusal in outcome.refusals), found)
         return outcome
 
+    async def undo(self, change: Change, actor: Actor, envelope: Envelope) -> Outcome:
+        """A preview of restoring what an applied change replaced, or why that cannot be."""
+        case = await self._undoing.case(change, actor)
+        if isinstance(case, Refusal):
+            return Refused((case,))
+        said = replace(change, reason=f"Undo of {change.printed_id}", proof=None)
+        return await self.preview(case, said, actor, envelope)
+
     async def submit(self, change: Change, actor: Actor, envelope: Envelope) -> Outcome:
         """To the approvers: judged again on fresh facts, then one guarded move."""
         if change.state is not State.PREVIEWED or change.requester.oid != actor.oid:
             return await outcome_of(self._parts, change, actor.oid)
-        numbers = await self._parts.store.numbers(change.id)
         try:
             target = await self._parts.directory.person(change.target.oid)
         except DirectoryUnavailable as error:
             return Refused((reasons.DIRECTORY_UNAVAILABLE.refuse(what=error.what),))
         if target is None:
             return Refused((reasons.PERSON_UNKNOWN.refuse(who=change.target.upn),))
-        enable = change.operations[0].kind is OpKind.SMS_ON
-        number = numbers.get(1) if change.action is Action.SET else None
-        earlier = await taken_from(self._parts.store, change)
-        if isinstance(earlier, Refusal):
-            return Refused((earlier,))
-        case = Case(actor.oid, target, change.action, change.slot, number, enable, actor.roles, earlier)
+        case = await self._case_of(change, target, actor)
+        if isinstance(case, Refusal):
+            return Refused((case,))
         judged = await self._judge.judge(case)
         leave = await self._leave(case, judged)
         stopped = (leave, proofs.against_change(self._parts.policy, change))
@@ -141,6 +151,10 @@ class Requests:
     async def repeat(self, change: Change, actor: Actor, envelope: Envelope) -> Outcome:
         """A new request with what the old one said; numbers are not kept, so they are asked for again."""
         who, slot = Who(WhoKind.OID, change.target.oid), change.slot
+        if change.action is Action.UNDO:
+            undone = await self._parts.store.change(change.parent_id)
+            if undone is not None:
+                return await self.undo(undone, actor, envelope)
         command: Order
         match change.action:
             case Action.REMOVE:
@@ -173,6 +187,30 @@ class Requests:
         if not isinstance(command, SetPhone):
             return None
         return read_number(command.number or "", slot, self._parts.policy.numbers)
+
+    async def _case_of(self, change: Change, target: Person, actor: Actor) -> Case | Refusal:
+        """What a stored change asks for, to be judged again."""
+        numbers = await self._parts.store.numbers(change.id)
+        case = Case(
+            actor.oid,
+            target,
+            change.action,
+            change.slot,
+            numbers.get(1) if change.action in (Action.SET, Action.UNDO) else None,
+            enable=change.operations[0].kind is OpKind.SMS_ON,
+            roles=actor.roles,
+        )
+        if change.action is not Action.UNDO:
+            earlier = await taken_from(self._parts.store, change)
+            return earlier if isinstance(earlier, Refusal) else replace(case, takes=earlier)
+        asked = [op for op in change.operations if op.kind in (OpKind.SET, OpKind.REMOVE)]
+        parent = await self._parts.store.change(change.parent_id)
+        return replace(
+            case,
+            restores=tuple((op.slot, numbers.get(op.n)) for op in asked),
+            deciders=deciders_of(parent) if parent else 0,
+            parent_id=change.parent_id,
+        )
 
     async def preview(self, case: Case, said: Order | Change, actor: Actor, envelope: Envelope) -> Outcome:
         """Judged, stored and shown; or every reason why not. said: whose reason, ticket and proof it has."""
@@ -225,7 +263,7 @@ class Requests:
     async def _slot_taken(self, case: Case) -> tuple[Refusal, ...]:
         open_changes = await self._parts.store.open_for(case.target.oid)
         others = (each for each in open_changes if case.takes is None or each.id != case.takes.id)
-        return tuple(_open_request(each) for each in others if case.slot in each.slots)
+        return tuple(_open_request(each) for each in others if case.slots & each.slots)
 
     def _build(
         self,
@@ -260,9 +298,8 @@ class Requests:
             expires_at=now + PREVIEW_LIFE,
             due_at=now + PREVIEW_LIFE,
             excluded=case.excluded,
+            parent_id=case.takes.id if case.takes else case.parent_id,
         )
-        if case.takes is not None:
-            change = replace(change, parent_id=case.takes.id)
         return _under(replace(change, content_hash=content_hash(change)), cleared)
 
     def _moved_since(self, change: Change, judged: Judgement) -> tuple[Refusal, ...]:
@@ -298,6 +335,7 @@ class Requests:
             policy_hash=self._parts.policy.digest,
             submitted_at=now,
             expires_at=until,
+            review_until=now + REVIEW_WITHIN if cleared.rule.break_glass else None,
         )
         asked = self._waiting.submitted(pending)
         told = notice(change, "submitted", change.target.oid)
@@ -305,7 +343,7 @@ class Requests:
             at=now,
             moves=(Move(change, asked.change, unexpired_at=now, despite_freeze=leave),),
             events=(event(change, "submitted", actor.oid, **_facts(pending)), *asked.events),
-            messages=(*asked.messages, told, redraw(change)),
+            messages=(*asked.messages, told, redraw(change), *self._alarms(pending)),
             received=envelope.received(change.id),
             quotas=self._quotas.of(case, cleared, outside=outside),
         )
@@ -318,6 +356,12 @@ class Requests:
             self._parts.metrics.count("changes", "pending")
             return await outcome_of(self._parts, done.changes[0], actor.oid)
         return await self._not_sent(done, change, cleared, case, actor)
+
+    def _alarms(self, change: Change) -> tuple[Message, ...]:
+        """Security hears at once of what nobody has to approve."""
+        if not change.break_glass:
+            return ()
+        return (alert(f"{change.id}:break-glass", CHANGE, Role.SECURITY, change_id=change.id),)
 
     async def _not_sent(
         self, lost: Lost, change: Change, cleared: Cleared, case: Case, actor: Actor
@@ -348,27 +392,10 @@ class Requests:
         )
 
 
-def ended(
-    change: Change, state: State, parts: Parts, ending: Refusal | None, by: PersonRef | None = None
-) -> Change:
-    """The change in a terminal state: nothing is due, nobody holds it."""
-    return replace(
-        change,
-        state=state,
-        ending=ending,
-        ended_by=by,
-        ended_at=parts.now(),
-        expires_at=None,
-        due_at=None,
-        lease_owner="",
-        lease_until=None,
-    )
-
-
 def _under(change: Change, cleared: Cleared) -> Change:
     """The change with what the rule asks for and what was found about it."""
     ruled = under(change, cleared.rule, cleared.kind, cleared.steps)
-    return replace(ruled, notes=cleared.notes, risks=cleared.signals)
+    return replace(ruled, notes=cleared.notes, risks=cleared.signals, deciders=cleared.deciders)
 
 
 def _open_request(holder: Change) -> Refusal:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bot.domain import reasons
-from bot.domain.change import Change, State
+from bot.domain.change import TERMINAL, Change, State
 from bot.domain.outcome import (
     Applied,
     Audience,
@@ -28,6 +28,7 @@ from bot.domain.policy import Action
 from bot.domain.reason import Refusal
 from bot.domain.switch import first_closed
 from bot.workflow.parts import Parts
+from bot.workflow.undoing import may_still_be_undone
 
 UNSTARTED = frozenset({State.PENDING, State.APPROVED, State.COOLING})
 CANCELLABLE = UNSTARTED | {State.PREVIEWED}
@@ -55,8 +56,15 @@ def may_see(change: Change, oid: str, roles: frozenset[Role], any_roles: frozens
     return audience_of(change, oid) is not Audience.ONLOOKER or bool(roles & any_roles)
 
 
-def view_of(parts: Parts, change: Change, oid: str, *, may_vote: bool | None = None) -> View:
-    """The change for one reader. may_vote: set when the caller has just checked it."""
+def view_of(
+    parts: Parts,
+    change: Change,
+    oid: str,
+    *,
+    may_vote: bool | None = None,
+    roles: frozenset[Role] = frozenset(),
+) -> View:
+    """The change for one reader. may_vote: set when the caller has just checked it. roles: if looked up."""
     audience = audience_of(change, oid)
     able = _is_asked_now(change, oid) if may_vote is None else may_vote
     return View(
@@ -68,6 +76,8 @@ def view_of(parts: Parts, change: Change, oid: str, *, may_vote: bool | None = N
         may_submit=audience is Audience.REQUESTER and change.state is State.PREVIEWED,
         may_withdraw=oid in change.approved_by and change.state in UNSTARTED,
         may_dispute=audience is Audience.TARGET and change.submitted_at is not None and not change.disputed,
+        may_undo=_may_undo(audience, roles) and may_still_be_undone(change, parts.now()),
+        may_review=_may_review(change, audience, roles),
     )
 
 
@@ -79,11 +89,29 @@ def _is_asked_now(change: Change, oid: str) -> bool:
     )
 
 
+def _may_undo(audience: Audience, roles: frozenset[Role]) -> bool:
+    """Whoever asked for it; security any but about their own phone. An operator's rights are judged then."""
+    secured = Role.SECURITY in roles and audience is not Audience.TARGET
+    return audience is Audience.REQUESTER or secured
+
+
+def _may_review(change: Change, audience: Audience, roles: frozenset[Role]) -> bool:
+    """Somebody of security without a part in it, when it has ended."""
+    waits = change.review_until is not None and change.state in TERMINAL
+    return waits and Role.SECURITY in roles and audience not in (Audience.REQUESTER, Audience.TARGET)
+
+
 async def outcome_of(
-    parts: Parts, change: Change, oid: str, *, said: Refusal | None = None, may_vote: bool | None = None
+    parts: Parts,
+    change: Change,
+    oid: str,
+    *,
+    said: Refusal | None = None,
+    may_vote: bool | None = None,
+    roles: frozenset[Role] = frozenset(),
 ) -> Outcome:
-    """The present state of a change as an outcome for one reader."""
-    view = view_of(parts, change, oid, may_vote=may_vote)
+    """The present state of a change as an outcome for one reader. roles: theirs, if they were looked up."""
+    view = view_of(parts, change, oid, may_vote=may_vote, roles=roles)
     if change.state in CANCELLABLE:
         view = replace(view, paused=first_closed(await parts.store.switches()))
     if change.state is State.PREVIEWED:

@@ -23,7 +23,6 @@ from tests.doubles.house import (
     NED,
     OLIVIA,
     OPERATORS,
-    SAM,
     House,
     house,
 )
@@ -142,7 +141,7 @@ async def test_an_expired_request_cannot_be_approved_before_the_worker_saw_it(h:
     assert h.directory.effects == []
 
 
-@pytest.mark.parametrize("who", [NED, GLENN, MARTA, AMIR, SAM])
+@pytest.mark.parametrize("who", [NED, GLENN, MARTA, AMIR])
 async def test_only_operators_ask(h: House, who: str) -> None:
     """Everybody else gets the same refusal, before anybody is looked up."""
     outcome = await h.desk.handle(ask(), h.envelope(who))

@@ -34,7 +34,7 @@ def upgrade() -> None:
 
 
 def _columns() -> None:
-    numbers = ("cooling_minutes", "remind_minutes", "escalate_minutes", "nudges", "tries")
+    numbers = ("cooling_minutes", "remind_minutes", "escalate_minutes", "nudges", "tries", "deciders")
     new: list[sa.Column[Any]] = [sa.Column(name, sa.BigInteger(), nullable=False, server_default="0") for name in numbers]
     flags = ("break_glass", "outside_limits")
     new += [sa.Column(name, sa.Boolean(), nullable=False, server_default=sa.false()) for name in flags]
