@@ -1,7 +1,8 @@
 """C6 and C8: a vote against a cancel, an expiry, a change of approvers, a rejection: exactly one wins.
 
-A thousand tries on the real workflow and a real database, with a pretend directory; the same over HTTP, a
-handful of times, is in test_attacks_c.py.
+With the worker right behind the vote, on the real workflow and a real database, with a pretend directory; the
+same over HTTP, a handful of times, is in test_attacks_c.py, and two thousand pairs on each database without
+the worker in test_pairs.py.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from bot.domain.outcome import AwaitingApproval, Outcome, Preview, Refused
 from bot.domain.phone import Slot
 from tests.doubles.house import ADA, ALICE, MARTA, OLIVIA, House, house
 
-TRIES = 250
+TRIES = 100
 Step = Callable[[House, Change], Coroutine[Any, Any, Any]]
 
 
@@ -108,7 +109,7 @@ async def _settled(home: House, change: Change) -> Change:
 
 @pytest.mark.parametrize("name", RACES)
 async def test_of_two_who_come_at_once_exactly_one_wins(name: str, tmp_path: Path) -> None:
-    """250 tries each: one final state, one decision in the audit, a write if and only if it was applied."""
+    """A hundred tries each: one final state, one decision, a write if and only if it was applied."""
     other, allowed = RACES[name]
     ended: Counter[State] = Counter()
     async with house(tmp_path) as home:
