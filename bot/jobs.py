@@ -148,7 +148,7 @@ class Jobs:
                 group.create_task(self._drive(self._messages, self._woken[1]))
         finally:
             for chore in chores:
-                # They only read, and go on where they were.
+                # What a chore keeps is whole in itself: it goes on where it was.
                 chore.cancel()
             if chores:
                 await asyncio.wait(chores)

@@ -258,7 +258,7 @@ def _jobs(
         await outside.graph.resume()
         return PAUSES_SEEN
 
-    chores = [scanning.step] if policy.scan_per_minute else []
+    chores = [desk.keeping.step, *([scanning.step] if policy.scan_per_minute else [])]
     if outside.shared:
         chores.append(see_pauses)
     return Jobs(

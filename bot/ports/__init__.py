@@ -19,7 +19,7 @@ from bot.ports.directory import (
     Unread,
 )
 from bot.ports.quotas import Ceiling, Counted, Full, Quota
-from bot.ports.stops import Switching, Thaw
+from bot.ports.stops import Outlived, Switching, Thaw
 from bot.ports.store import (
     ChainReport,
     Commit,
@@ -67,6 +67,7 @@ __all__ = [
     "Messenger",
     "Metrics",
     "Move",
+    "Outlived",
     "PostedCard",
     "Quota",
     "Reach",

@@ -18,7 +18,7 @@ from bot.domain.freeze import Freeze, FreezeKind
 from bot.domain.phone import PhoneNumber
 from bot.domain.switch import Switch, SwitchName
 from bot.ports.quotas import Ceiling, Full, Quota
-from bot.ports.stops import Switching, Thaw
+from bot.ports.stops import Outlived, Switching, Thaw
 
 
 class StoreUnavailable(Exception):
@@ -289,6 +289,10 @@ class Store(LaneBook, LeaseBook, Protocol):
 
     async def destroy_earlier(self, at: datetime, limit: int) -> int:
         """Keys and numbers beyond their window; of how many changes."""
+        ...
+
+    async def prune(self, outlived: Outlived, limit: int) -> int:
+        """Takes out at most `limit` rows of each kind; how many went."""
         ...
 
     async def children(self, parent_id: str) -> tuple[Change, ...]:

@@ -33,13 +33,14 @@ from bot.ports import (
     Listing,
     Lost,
     Message,
+    Outlived,
     PostedCard,
     Quota,
     Received,
     Recent,
     Won,
 )
-from bot.store import absences, freezes, leases, numbers, queries, quotas, rows, switches, undo, work
+from bot.store import absences, freezes, leases, numbers, pruning, queries, quotas, rows, switches, undo, work
 from bot.store import tables as t
 from bot.store.audit import MANY_STREAMS, ONE_STREAM, Chain
 from bot.store.commits import LosingError, Writer, check, find_received, makes_due
@@ -191,6 +192,10 @@ class SqlStore:
     async def destroy_earlier(self, at: datetime, limit: int) -> int:
         return await self._database.write(lambda c: undo.destroy_due(c, at, limit))
 
+    async def prune(self, outlived: Outlived, limit: int) -> int:
+        at = self._clock.now()
+        return await self._database.write(lambda c: pruning.prune(c, outlived, at, limit))
+
     async def children(self, parent_id: str) -> tuple[Change, ...]:
         return await self._database.read(lambda c: queries.children(c, parent_id))
 
@@ -262,12 +267,15 @@ class SqlStore:
 
     # --- people and their cards ---------------------------------------------------------------------------
     async def remember_conversation(self, conversation: Conversation) -> None:
-        await self._database.write(partial(_put, t.conversations, conversation))
+        seen = {"seen_at": self._clock.now()}
+        await self._database.write(partial(_put, t.conversations, conversation, seen))
 
     async def conversation(self, oid: str) -> Conversation | None:
         query = sa.select(t.conversations).where(t.conversations.c.oid == oid)
         row = await self._database.read(lambda c: c.execute(query).first())
-        return Conversation(**row._mapping) if row else None
+        if row is None:
+            return None
+        return Conversation(**{name: value for name, value in row._mapping.items() if name != "seen_at"})
 
     async def forget_conversation(self, oid: str) -> None:
         query = sa.delete(t.conversations).where(t.conversations.c.oid == oid)
@@ -282,7 +290,7 @@ class SqlStore:
 
     async def card_posted(self, card: PostedCard) -> None:
         first = replace(card, posted_at=card.posted_at or self._clock.now())
-        await self._database.write(partial(_put, t.posted_cards, first))
+        await self._database.write(partial(_put, t.posted_cards, first, {}))
 
     async def cards(self, change_id: str) -> tuple[PostedCard, ...]:
         of_change = t.posted_cards.c.change_id == change_id
@@ -378,8 +386,11 @@ class SqlStore:
             self._lock.release()
 
 
-def _put(table: sa.Table, value: Conversation | PostedCard, connection: Connection) -> None:
-    values = {column.name: getattr(value, column.name) for column in table.c}
+def _put(
+    table: sa.Table, value: Conversation | PostedCard, more: dict[str, datetime], connection: Connection
+) -> None:
+    own = [column.name for column in table.c if column.name not in more]
+    values = {name: getattr(value, name) for name in own} | more
     connection.execute(t.upsert(connection, table), values)
 
 

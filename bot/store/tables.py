@@ -319,6 +319,8 @@ conversations = sa.Table(
     metadata,
     _text("oid", key=True),
     *map(_text, ("tenant_id", "conversation_id", "service_url", "user_mri", "locale", "timezone")),
+    # When it was last written, None = before that was kept.
+    _time("seen_at"),
 )
 
 posted_cards = sa.Table(

@@ -30,6 +30,7 @@ from bot.workflow.disputing import Disputing
 from bot.workflow.freezing import Freezing
 from bot.workflow.identity import Identity
 from bot.workflow.judging import Judge
+from bot.workflow.keeping import Keeping
 from bot.workflow.nudging import Nudging
 from bot.workflow.parts import Envelope, Parts, denied
 from bot.workflow.reading import Reading
@@ -76,6 +77,7 @@ class Desk:
         self.switches = Switches(parts, self._identity)
         self.reviewing = Reviewing(parts, self._identity)
         self.applying = Applying(parts, rechecks, self.freezing, self.switches, self.reviewing, waiting)
+        self.keeping = Keeping(parts)
         self._away = Away(parts)
         self._nudging = Nudging(parts)
         self._audited: dict[tuple[str, str], datetime] = {}

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from asking import approve, ask, refusal, state
 from security_desk import SUE, freeze, guarded
 
@@ -218,3 +219,18 @@ async def test_sms_sign_in_is_switched_back(h: House) -> None:
     back = await applied(h, undo(done))
     assert back.operations[0].after == "off"
     assert h.directory.sms[ALICE] is SmsState.NOT_ENABLED
+
+
+async def test_the_key_is_destroyed_at_its_time(h: House) -> None:
+    """Housekeeping after 72 hours leaves neither key nor number; an hour before, it takes nothing."""
+    done = await applied(h, ask())
+    h.clock.pass_by(hours=71)
+    await h.desk.keeping.step()
+    assert await h.store.earlier(done.id, h.clock.now()) is not None
+    h.clock.pass_by(hours=1)
+    await h.desk.keeping.step()
+    engine = sa.create_engine(f"sqlite:///{h.path / 'ringfence.db'}")
+    with engine.connect() as connection:
+        kept = sa.text("SELECT (SELECT count(*) FROM sealed_earlier) + (SELECT count(*) FROM undo_keys)")
+        assert connection.execute(kept).scalar() == 0
+    engine.dispose()

@@ -50,6 +50,7 @@ def _columns() -> None:
         op.add_column("outbox", sa.Column(name, sa.Text(), nullable=False, server_default=""))
     op.add_column("votes", sa.Column("shown_at", TIME, nullable=True))
     op.add_column("posted_cards", sa.Column("posted_at", TIME, nullable=True))
+    op.add_column("conversations", sa.Column("seen_at", TIME, nullable=True))
     op.add_column("steps", sa.Column("everybody", sa.Boolean(), nullable=False, server_default=sa.false()))
     op.add_column("asked", sa.Column("stands_for", sa.Text(), nullable=False, server_default=""))
 
