@@ -133,7 +133,7 @@ class Approvers:
             if await self._parts.directory.member_of(voter.oid, operators):
                 return None
         via = await self._token_of(voter, change, tokens)
-        if via is None or not self._parts.policy.person_key:
+        if via is None or not self._parts.policy.person_key or not key_of(voter):
             return via
         others = change.approved_by - {voter.oid}
         same = (await self._circle(change, others)).same_as(voter)
@@ -162,10 +162,7 @@ class Approvers:
 
     async def _stands_for(self, token: Token, oid: str, change: Change) -> bool:
         if token.kind in _MANAGERS:
-            target = await self._parts.directory.person(change.target.oid)
-            if target is None:
-                return False
-            found = await self._managers.of(target, second=token.kind is TokenKind.SECOND_MANAGER)
+            found = await self._managers.of(change.target, second=token.kind is TokenKind.SECOND_MANAGER)
             return found.person is not None and not found.why and found.person.oid == oid
         groups = self._parts.policy.groups_of(token)
         return bool(groups and await self._parts.directory.member_of(oid, groups))
@@ -185,8 +182,10 @@ class Approvers:
         self, requester: str, target: Person, excluded: Iterable[str], voters: Iterable[str] = ()
     ) -> _Case:
         directory, key = self._parts.directory, self._parts.policy.person_key
-        circle = await circle_of(directory, requester, target.oid, excluded, voters, person_key=key)
-        return _Case(circle, target, await self._operators())
+        circle, operators = await asyncio.gather(
+            circle_of(directory, requester, target.oid, excluded, voters, person_key=key), self._operators()
+        )
+        return _Case(circle, target, operators)
 
     async def _step(
         self, number: int, step: Step, case: _Case, *, helped: bool = False

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from bot.domain.people import Person
+from bot.domain.people import Person, PersonRef
 from bot.ports import DirectoryUnavailable
 from bot.workflow.parts import Parts
 
@@ -32,7 +32,7 @@ class Managers:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
-    async def of(self, target: Person, *, second: bool = False) -> Superior:
+    async def of(self, target: Person | PersonRef, *, second: bool = False) -> Superior:
         """The manager, or the manager's manager."""
         first = await self._parts.directory.manager(target.oid)
         if first is None or not second:
@@ -42,7 +42,9 @@ class Managers:
             return _nobody(first)
         return await self._judged(above, ((target, first), (first, above)))
 
-    async def _judged(self, person: Person, relations: tuple[tuple[Person, Person], ...]) -> Superior:
+    async def _judged(
+        self, person: Person, relations: tuple[tuple[Person | PersonRef, Person], ...]
+    ) -> Superior:
         terms, now = self._parts.policy.deciding, self._parts.now()
         unread = []
         if terms.manager_account_days:
@@ -66,7 +68,7 @@ class Managers:
                 return Superior(person, f"does not count yet: {what}")
         return Superior(person, unread=tuple(unread))
 
-    async def _changed(self, person: Person, since: datetime) -> datetime | str | None:
+    async def _changed(self, person: Person | PersonRef, since: datetime) -> datetime | str | None:
         """When the manager was changed last, None = not since then; or in words why that cannot be read."""
         try:
             return await self._parts.directory.manager_changed(person.oid, since)
@@ -74,7 +76,7 @@ class Managers:
             return error.what
 
 
-def _nobody(person: Person) -> Superior:
+def _nobody(person: Person | PersonRef) -> Superior:
     return Superior(None, f"{person.name} has no manager in the directory")
 
 

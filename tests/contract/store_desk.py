@@ -107,7 +107,7 @@ def full_change(key: str) -> Change:
     """Every optional part present, so that a round trip proves each column."""
     asked = (
         Asked(MANAGER, "manager-of-target", False, Asking.UNREACHABLE, "has not installed the app"),
-        Asked(SECOND, "role:approver", True),
+        Asked(SECOND, "role:approver", True, stands_for=MANAGER.oid),
     )
     ops = (
         replace(operation(), state=OpState.SENDING, attempt=1, sent_at=START + MINUTE, acked=True, reads=3),

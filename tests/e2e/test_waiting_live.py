@@ -195,3 +195,25 @@ async def test_one_card_instead_of_many(stage: Stage) -> None:
     await stage.click("marta", "Approve", activity_id=cards[0]["activity_id"])
     await stage.settle()
     assert "You have 7 requests waiting" in await stage.all_text("marta")
+
+
+@under("two people")
+async def test_two_accounts_of_one_person(stage: Stage) -> None:
+    """B9: the second account of the requester is not asked, and refused by name when it decides all the same;
+    whose employee id is not known stands on the card."""
+    await stage.join("operator", "wandaadmin")
+    await stage.join("approver", "wanda")
+    await stage.patch("wanda", employee_id=None)
+    printed = await stage.pending(by="wandaadmin")
+    await stage.settle()
+    seen = await stage.text("arthur")
+    assert "No employee id in the directory for Wanda Wetherby" in seen
+    await stage.patch("wanda", employee_id="E7001")
+    refused = await stage.ask("wanda", f"approve {printed} in person")
+    assert "access.same-person" in refused
+    assert "Wanda Wetherby (admin)" in refused
+    await stage.click("wandaadmin", "Cancel the request")
+    await stage.pending(by="wandaadmin")
+    await stage.settle()
+    assert "Wanda Wetherby (" not in await stage.text("wandaadmin")
+    await stage.ends_with()

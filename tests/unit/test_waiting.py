@@ -339,3 +339,50 @@ async def test_a_nudge_reminds_three_times(h: House) -> None:
     await approve(h, sent)
     await approve(h, sent, by=SAM)
     assert refusal(await h.desk.handle(nudge, h.envelope(OLIVIA))).code == "conflict.nothing-to-nudge"
+
+
+@pytest.mark.parametrize("rules", [ruled()])
+async def test_a_rule_that_needs_nobody(h: House) -> None:
+    """steps = []: nobody is asked, it is agreed and written by itself, and the audit names the rule."""
+    sent = await pending(h)
+    assert asked(h) == set()
+    assert await state(h, sent) is State.APPLIED
+    assert [name.rsplit(":", 1)[1] for name in await events(h)][1:] == [
+        "submitted",
+        "agreed",
+        "attempted",
+        "applied",
+    ]
+
+
+@pytest.mark.parametrize("rules", [ruled(Step((MANAGER,), 1, (APPROVER,)))])
+async def test_a_silent_directory_keeps_nothing_half(h: House) -> None:
+    """Whoever goes away while the directory is silent: the fallback is asked as soon as it answers."""
+    await pending(h)
+    h.directory.fail("members", Fault.UNAVAILABLE, times=1)
+    await h.desk.handle(c.Out("friday"), h.envelope(MARTA))
+    await h.jobs.drain()
+    assert asked(h) == {MARTA}
+    await later(h, seconds=15)
+    assert asked(h) == {MARTA, ADA, NED}
+
+
+@pytest.mark.parametrize("rules", [ruled(Step((MANAGER,)), Step((APPROVER,)))])
+async def test_a_vote_that_cannot_open_the_next_step_does_not_count(h: House) -> None:
+    """With a silent directory the approver is told to try again; the same click counts later."""
+    sent = await pending(h)
+    h.directory.fail("members", Fault.UNAVAILABLE, times=1)
+    assert refusal(await approve(h, sent)).code == "directory.unavailable"
+    assert (await now(h, sent)).votes == ()
+    assert isinstance(await approve(h, sent), o.AwaitingApproval)
+
+
+@pytest.mark.parametrize("rules", [ruled(Step((APPROVER,)), Step((APPROVER,)))])
+async def test_the_second_step_passes_over_who_decided_the_first(h: House) -> None:
+    """Two steps of one role take two people of it."""
+    sent = await pending(h)
+    await approve(h, sent, by=ADA)
+    await h.jobs.drain()
+    assert [each.person.oid for each in (await now(h, sent)).awaited] == [NED]
+    assert refusal(await approve(h, sent, by=ADA)).code == "conflict.counted-before"
+    assert isinstance(await approve(h, sent, by=NED), o.Working)
