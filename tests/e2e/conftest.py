@@ -44,6 +44,15 @@ def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
+def migrated_schema(empty_schema: str) -> str:
+    """The same on PostgreSQL, for one test."""
+    database = open_database(read_url(empty_schema))
+    migrate(database.writing)
+    database.close()
+    return empty_schema
+
+
+@pytest.fixture
 def opened(
     sandbox: Sandbox, migrated_file: Path, tmp_path: Path
 ) -> Callable[..., AbstractAsyncContextManager[Stage]]:

@@ -13,21 +13,27 @@ import json
 import os
 import random
 import signal
-import sqlite3
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+import sqlalchemy as sa
+
+from bot.store.engine import read_url
 
 Json = dict[str, Any]
 RATE = 20.0
+# What things take on a machine that starts the bot in START_SECONDS; a slower one gets more of everything.
+START_SECONDS = 0.2
 ANSWER_SECONDS = 3.0
 LIFE_SECONDS, SECONDS_A_KILL = 0.7, 0.38
 LANE_PATIENCE = 12.0
+_LATEST = 9
 FINAL = frozenset({"applied", "failed", "conflict", "cancelled", "expired", "rejected", "blocked"})
 MOMENTS = tuple(
     f"{side} {what}"
@@ -55,19 +61,43 @@ class Late(Exception):
 
 @dataclass
 class Clock:
-    """The bot's time: twenty times as fast as ours, one line through all its lives, moved on by `jump`."""
+    """The bot's time: faster than ours, one line through all its lives, moved on by `jump`."""
 
     base: datetime = field(default_factory=lambda: datetime.now(UTC))
     mono: float = field(default_factory=time.monotonic)
+    rate: float = RATE
 
     def now(self) -> datetime:
-        return self.base + timedelta(seconds=(time.monotonic() - self.mono) * RATE)
+        return self.base + timedelta(seconds=(time.monotonic() - self.mono) * self.rate)
 
     def jump(self, **delta: float) -> None:
         self.base += timedelta(**delta)
 
     def order(self) -> Json:
-        return {"base": self.base.isoformat(), "mono": self.mono, "rate": RATE}
+        return {"base": self.base.isoformat(), "mono": self.mono, "rate": self.rate}
+
+
+class Books:
+    """The bot's database, read beside it. Times come as text, as SQLite keeps them."""
+
+    def __init__(self, url: str) -> None:
+        self._engine = sa.create_engine(read_url(url))
+
+    def rows(self, query: str, **values: object) -> list[Json]:
+        with self._engine.connect() as connection:
+            found = connection.execute(sa.text(query), values).mappings().all()
+        return [{name: _plain(value) for name, value in row.items()} for row in found]
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+
+def _plain(value: Any) -> Any:
+    return as_text(value) if isinstance(value, datetime) else value
+
+
+def as_text(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")[:26] + "Z"
 
 
 class Lives:
@@ -78,8 +108,15 @@ class Lives:
         self._clock = clock
         self._process: asyncio.subprocess.Process | None = None
         self._pid = 0
+        self._told_to_stop = False
         self._handle = -1  # a pid may be somebody else's by the time it is used; this may not
         self.ready_seconds: list[float] = []
+
+    @property
+    def pace(self) -> float:
+        """How many times slower than expected this machine is just now: 1 or more, by the latest starts."""
+        latest = sorted(self.ready_seconds[-_LATEST:])
+        return max(1.0, latest[len(latest) // 2] / START_SECONDS) if latest else 1.0
 
     async def open(self) -> None:
         launcher = Path(__file__).with_name("kill_launcher.py")
@@ -132,6 +169,12 @@ class Lives:
             signal.pidfd_send_signal(self._handle, signal.SIGKILL)
         await self._end()
 
+    async def stop(self) -> None:
+        """SIGTERM: it finishes what is under way and ends by itself."""
+        self._told_to_stop = True
+        signal.pidfd_send_signal(self._handle, signal.SIGTERM)
+        await self._end()
+
     async def _end(self) -> None:
         while self._pid:
             line = await self._line()
@@ -139,7 +182,9 @@ class Lives:
                 self._ended(line)
 
     def _ended(self, line: str) -> None:
-        assert line == f"ended {-signal.SIGKILL}", f"the bot ended by itself: {line}"
+        wanted = "ended 0" if self._told_to_stop else f"ended {-signal.SIGKILL}"
+        assert line == wanted, f"the bot ended by itself: {line}"
+        self._told_to_stop = False
         self._pid = 0
         if self._handle >= 0:
             os.close(self._handle)
@@ -166,10 +211,17 @@ class People:
     """Acts in Teams for many people; what gets no answer is sent again, byte for byte."""
 
     def __init__(
-        self, http: aiohttp.ClientSession, root: str, bot_url: str, clock: Clock, file: Path
+        self,
+        http: aiohttp.ClientSession,
+        root: str,
+        bot_url: str,
+        clock: Clock,
+        books: Books,
+        pace: Callable[[], float] = lambda: 1.0,
     ) -> None:
-        """root: the world's control address on the Teams port. file: the bot's database, only read."""
-        self._http, self._root, self._bot_url, self._clock, self._file = http, root, bot_url, clock, file
+        """root: the world's control address on the Teams port. books: of the bot. pace: see `Lives`."""
+        self._http, self._root, self._bot_url, self._clock = http, root, bot_url, clock
+        self._books, self._pace = books, pace
         self.over = asyncio.Event()
         self.asked: list[Asked] = []
         self.redelivered = 0
@@ -198,6 +250,10 @@ class People:
         await self._until(lambda: self.state(one.id) in FINAL)
         one.told = "final"
 
+    async def say(self, who: str, text: str) -> None:
+        """Something that is no request."""
+        await self._act(Asked("", ""), "say", {"as": who, "text": text})
+
     async def _click(self, one: Asked, who: str, card: Json, title: str) -> None:
         said = {"how": "in-person"} if title == "Approve" else {}
         wish = {"as": who, "activity_id": card["activity_id"], "action": title, "inputs": said}
@@ -210,8 +266,8 @@ class People:
         built = await self._control("POST", what, wish | {"dry": True, "sign": {"claims": claims}})
         body = json.dumps(built["activity"]).encode()
         headers = {"Authorization": f"Bearer {built['token']}", "Content-Type": "application/json"}
-        limit = aiohttp.ClientTimeout(total=ANSWER_SECONDS)
         while True:
+            limit = aiohttp.ClientTimeout(total=ANSWER_SECONDS * self._pace())
             try:
                 data = io.BytesIO(body)
                 async with self._http.post(
@@ -244,8 +300,8 @@ class People:
         return card
 
     async def _until(self, look: Any) -> Any:
-        deadline = time.monotonic() + LANE_PATIENCE
-        while time.monotonic() < deadline:
+        began = time.monotonic()
+        while time.monotonic() < began + LANE_PATIENCE:
             found = look()
             found = await found if asyncio.iscoroutine(found) else found
             if found:
@@ -257,13 +313,8 @@ class People:
 
     def state(self, change_id: str) -> str:
         """What the database says, read beside the bot."""
-        rows = self.rows("SELECT state FROM changes WHERE id = ?", change_id)
+        rows = self._books.rows("SELECT state FROM changes WHERE id = :id", id=change_id)
         return str(rows[0]["state"]) if rows else ""
-
-    def rows(self, query: str, *values: object) -> list[Json]:
-        with contextlib.closing(sqlite3.connect(f"file:{self._file}?mode=ro", uri=True)) as database:
-            database.row_factory = sqlite3.Row
-            return [dict(row) for row in database.execute(query, values)]
 
     async def _control(self, verb: str, path: str, wish: Json | None = None) -> Any:
         async with self._http.request(verb, f"{self._root}/{path}", json=wish) as answer:
@@ -271,14 +322,25 @@ class People:
             return await answer.json()
 
 
-async def killed_so_often(lives: Lives, kills: int, chance: random.Random) -> dict[str, int]:
-    """Life after life, each ended by SIGKILL: at a chosen moment, or whenever. How they ended."""
+async def killed_so_often(
+    lives: Lives, kills: int, chance: random.Random, *, alone: bool, most_seconds: float
+) -> dict[str, int]:
+    """Life after life, each ended by SIGKILL: at a chosen moment, or whenever. How they ended.
+
+    alone: the machine is ours, so there is a time for it, and a slow start is made up for by shorter lives.
+    Otherwise lives are as long as the machine is slow, and there are fewer when the time is up.
+    """
     ends: dict[str, int] = {}
-    deadline = time.monotonic() + kills * SECONDS_A_KILL
+    began = time.monotonic()
     for left in range(kills, 0, -1):
-        # A slow machine gets shorter lives, not a longer test.
-        fair = (deadline - time.monotonic()) / left
-        how = await _one_life(lives, chance, min(max(1.5 * fair, 0.1), LIFE_SECONDS))
+        # What a slow machine does at once is slower still than its starts, which are alone.
+        longest = LIFE_SECONDS * (2 * lives.pace - 1)
+        if alone:
+            fair = (began + kills * SECONDS_A_KILL - time.monotonic()) / left
+            longest = min(max(1.5 * fair, 0.1), LIFE_SECONDS)
+        elif time.monotonic() - began > most_seconds:
+            break
+        how = await _one_life(lives, chance, longest)
         ends[how] = ends.get(how, 0) + 1
     return ends
 

@@ -28,9 +28,12 @@ from bot.ports import Directory, Store
 from bot.settings.environment import Settings, load_settings
 from bot.settings.policy_file import load_policy
 from bot.telemetry import configure_logging
-from bot.web import listening
+from bot.web import Limits, serve
 from bot.wiring import assembled, working
 from tests.doubles.crashing import Moment, Watched
+
+# An answer says what was done, however slow the machine is: nobody is told to wait for it in vain.
+LONG_TURN = 15.0
 
 
 class FastClock:
@@ -60,6 +63,10 @@ def killer(cut: dict[str, Any] | None) -> Moment:
     return moment
 
 
+def say_ready(port: int) -> None:
+    os.write(1, b"ready\n")
+
+
 async def run(order: dict[str, Any], settings: Settings) -> None:
     """The bot as in production, but for its clock and the moments."""
     moment = killer(order["cut"])
@@ -72,13 +79,26 @@ async def run(order: dict[str, Any], settings: Settings) -> None:
 
     clock = FastClock(**order["clock"])
     policy = load_policy(settings.policy_file)
+    opening = assembled(
+        settings,
+        policy,
+        clock=clock,
+        wrap_store=store,
+        wrap_directory=directory,
+        turn_seconds=LONG_TURN,
+    )
     async with (
-        assembled(settings, policy, clock=clock, wrap_store=store, wrap_directory=directory) as parts,
-        listening(parts.app, "127.0.0.1", order["port"], count=parts.counters.count),
+        opening as parts,
         working(parts.jobs),
     ):
-        os.write(1, b"ready\n")
-        await asyncio.Event().wait()
+        await serve(
+            parts.app,
+            "127.0.0.1",
+            order["port"],
+            0,
+            limits=Limits(leave_seconds=settings.drain_seconds),
+            opened=say_ready,
+        )
 
 
 def die_with_parent() -> None:
@@ -87,7 +107,7 @@ def die_with_parent() -> None:
 
 
 def child(order: dict[str, Any]) -> None:
-    """In the forked process; ends by SIGKILL or with an error in the log."""
+    """In the forked process; ends by SIGKILL, in order after SIGTERM, or with an error in the log."""
     die_with_parent()
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), 2)
@@ -105,10 +125,12 @@ def main() -> None:
         order = json.loads(line)
         pid = os.fork()
         if pid == 0:
+            code = 1
             try:
                 child(order)
+                code = 0
             finally:
-                os._exit(1)
+                os._exit(code)
         os.write(1, f"pid {pid}\n".encode())
         _, status = os.waitpid(pid, 0)
         os.write(1, f"ended {os.waitstatus_to_exitcode(status)}\n".encode())
