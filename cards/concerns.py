@@ -36,6 +36,14 @@ _CONCERNS: Final[dict[PageKind, tuple[str, str, str]]] = {
         msg("The next request of {name} was held back."),
         msg("Ask {name}, by a way you already know, whether they made these requests."),
     ),
+    PageKind.SAME_NUMBER: (
+        msg("{name} asked to give one number to too many people"),
+        msg("It was refused: one phone that answers for several accounts is what an attacker would set up."),
+        msg(
+            "Ask {name}, by a way you already know, where the number came from. Who has it: `who has NUMBER "
+            "because TEXT`."
+        ),
+    ),
     PageKind.HASTY: (
         msg("{name} approves faster than one can read"),
         msg(

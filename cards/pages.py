@@ -108,6 +108,7 @@ def page(outcome: Page, reader: Reader, _: Words) -> Drawn:
             | PageKind.HASTY
             | PageKind.FLOODED
             | PageKind.MANY_OPEN
+            | PageKind.SAME_NUMBER
         ):
             return _for_security(outcome, reader, _)
         case PageKind.ABSENCE | PageKind.DIGEST:

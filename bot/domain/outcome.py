@@ -153,6 +153,7 @@ class PageKind(StrEnum):
     HASTY = "hasty"
     FLOODED = "flooded"
     MANY_OPEN = "many-open"
+    SAME_NUMBER = "same-number"
     ABSENCE = "absence"
     DIGEST = "digest"
 

@@ -73,7 +73,7 @@ TABLE: tuple[Permission, ...] = (
     Permission(
         "User.Read.All",
         "df021288-bdef-4463-88db-98f22de89214",
-        "Find people, their managers, whether an account is enabled, and its licences.",
+        "Find people, their managers, whether an account is enabled, its licences, its last password change.",
         (
             "GET /users, /users/{id}, /users/{id}/manager",
             "GET /users/{id}/ownedObjects/microsoft.graph.group",

@@ -22,13 +22,14 @@ ALERTED_AT_MOST = 50
 SHOWN_AT_MOST = 5
 _ROLE = "role:"
 FREEZE, SWITCH, CHANGE, LIMIT, HASTE = "freeze", "switch", "change", "limit", "haste"
-FLOOD, MANY = "flood", "many"
+FLOOD, MANY, NUMBER = "flood", "many", "number"
 
 _CONCERNS = {
     LIMIT: (PageKind.AT_LIMIT, Listing.MINE),
     HASTE: (PageKind.HASTY, Listing.DECIDED),
     FLOOD: (PageKind.FLOODED, Listing.TO_DECIDE),
     MANY: (PageKind.MANY_OPEN, Listing.MINE),
+    NUMBER: (PageKind.SAME_NUMBER, Listing.MINE),
 }
 
 log = logging.getLogger(__name__)
@@ -38,7 +39,8 @@ def alert(key: str, topic: str, to: str | Role, *, change_id: str = "", subject:
     """An alert to one person or to everybody who has a role when it is delivered.
 
     topic: FREEZE (of subject), SWITCH, CHANGE, LIMIT (reached by subject), HASTE (of subject), FLOOD (too
-    much waits for subject) or MANY (too much of subject is open). key: unique without the addressee.
+    much waits for subject), MANY (too much of subject is open) or NUMBER (subject wants one number for too
+    many people). key: unique without the addressee.
     """
     to_oid = f"{_ROLE}{to.value}" if isinstance(to, Role) else to
     return Message(f"{key}:{to_oid}", MessageKind.ALERT, change_id, to_oid, subject=subject, topic=topic)
@@ -101,8 +103,15 @@ class Alerting:
         people += [each.person for change in changes for each in change.awaited]
         who = next((person for person in people if person.oid == message.subject), None)
         rows = tuple(Row(change=change, at=change.submitted_at) for change in changes)
-        person = Person(who.oid, who.name, who.upn) if who else None
+        person = Person(who.oid, who.name, who.upn) if who else await self._person(message.subject)
         return Page(kind, rows, person=person, more=more)
+
+    async def _person(self, oid: str) -> Person | None:
+        """Somebody who is in none of their requests yet; None when the directory is silent."""
+        try:
+            return await self._parts.directory.person(oid)
+        except DirectoryUnavailable:
+            return None
 
     async def _members(self, role: Role) -> list[Person]:
         groups = sorted(self._parts.policy.roles.get(role, frozenset()))

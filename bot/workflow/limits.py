@@ -12,18 +12,20 @@ from datetime import timedelta
 from bot.domain.approver_reasons import APPROVERS_FULL, REQUESTER_FULL
 from bot.domain.change import Asked, Asking
 from bot.domain.limit_reasons import NUMBER_ASKED, OPERATOR_LIMIT, TARGET_LIMIT
+from bot.domain.number_reasons import NUMBER_SHARED
 from bot.domain.people import Person, PersonRef, Role
 from bot.domain.phone import Slot
 from bot.domain.policy import Action
 from bot.domain.reason import Refusal
 from bot.ports import Commit, Counted, Full, Quota
-from bot.workflow.alerting import FLOOD, LIMIT, MANY, alert
+from bot.workflow.alerting import FLOOD, LIMIT, MANY, NUMBER, alert
 from bot.workflow.judging import Cleared
 from bot.workflow.parts import Parts
 from bot.workflow.planning import Case
 from bot.workflow.risks import holders_in
 
 HOUR, DAY = timedelta(hours=1), timedelta(hours=24)
+_OF_NUMBERS = frozenset({NUMBER_ASKED.code, NUMBER_SHARED.code})
 
 
 class Quotas:
@@ -92,6 +94,15 @@ class Quotas:
         quotas = [q for q in self.of(case, cleared, outside=outside) if q.counted is not Counted.WAITING]
         full = await self._parts.store.full(self._parts.now(), quotas)
         return (*held, *[await self.refused(each, cleared, case.target) for each in full])
+
+    async def told(self, refusals: tuple[Refusal, ...], case: Case) -> tuple[Refusal, ...]:
+        """The same; of one number for too many people security hears, once an hour for each who asks."""
+        if any(refusal.code in _OF_NUMBERS for refusal in refusals):
+            now = self._parts.now()
+            key = f"number:{case.requester}:{case.target.oid}:{now:%Y-%m-%dT%H}"
+            alarm = alert(key, NUMBER, Role.SECURITY, subject=case.requester)
+            await self._parts.store.commit(Commit(at=now, messages=(alarm,)))
+        return refusals
 
     async def refused(self, full: Full, cleared: Cleared, target: Person) -> Refusal:
         """Why not, and from when on. Security hears of an operator at the limit, once until there is room."""

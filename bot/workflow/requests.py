@@ -225,7 +225,7 @@ class Requests:
             outside = is_outside(case, judged.cleared, repair=leave is True)
             refusals += await self._quotas.against(case, judged.cleared, outside=outside)
         if refusals or judged.cleared is None:
-            return Refused(refusals)
+            return Refused(await self._quotas.told(refusals, case))
         for _ in range(ID_TRIES):
             change = self._build(case, judged.cleared, said, actor, envelope)
             numbers = {(change.id, n): number for n, number in judged.cleared.plan.numbers.items()}
@@ -370,7 +370,8 @@ class Requests:
             return Refused((not_waiting(lost.current),))
         latest = await self._parts.store.change(change.id)
         if lost.full is not None and latest is not None and latest.state is State.PREVIEWED:
-            return Refused((await self._quotas.refused(lost.full, cleared, case.target),))
+            refusal = await self._quotas.refused(lost.full, cleared, case.target)
+            return Refused(await self._quotas.told((refusal,), case))
         if lost.because is LostBecause.SLOT_TAKEN and lost.current is not None:
             return Refused((_open_request(lost.current),))
         freeze = await self._parts.store.freeze_of(change.target.oid)

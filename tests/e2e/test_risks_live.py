@@ -154,11 +154,13 @@ async def test_an_operator_at_the_limit_is_stopped_and_security_told(opened: Ope
 
 
 async def test_one_number_for_two_people(opened: Opened) -> None:
-    """E7: refused while it is only asked for, and when somebody has it."""
+    """E7: refused while it is only asked for, and when somebody has it; security is alarmed."""
     async with opened() as stage:
         await stage.pending()
         await stage.previewed("tessa", "+1 206 555 0100")
         assert "policy.number-asked" in await stage.text("olivia")
+        await stage.settle()
+        assert "Olivia Oakes asked to give one number to too many people" in await stage.text("sven")
         await approve(stage, "marta")
         await stage.previewed("tessa", "+1 206 555 0100")
         assert "policy.number-shared" in await stage.text("olivia")

@@ -383,6 +383,7 @@ def concerns() -> dict[str, o.Outcome]:
         "waiting-approver-risky": o.AwaitingApproval(view(o.Audience.APPROVER, change=risky)),
         "preview-risky": o.Preview(view(change=shown, may_submit=True)),
         "page-at-limit": o.Page(o.PageKind.AT_LIMIT, rows, person=OLIVIA, more=3),
+        "page-same-number": o.Page(o.PageKind.SAME_NUMBER, rows, person=OLIVIA),
         "page-hasty": o.Page(o.PageKind.HASTY, rows, person=MEGAN),
         "form-proof": unproven_form(),
     }
