@@ -29,7 +29,19 @@ from .sentences import sentences_of
 from .sheet import Drawn, Sheet
 from .signals import signals
 from .stops import paused
-from .subject import about, deciders, goes_on, op_facts, reference, rows, subject, votes, waiting, why
+from .subject import (
+    about,
+    deciders,
+    goes_on,
+    not_asked,
+    op_facts,
+    reference,
+    rows,
+    subject,
+    votes,
+    waiting,
+    why,
+)
 from .verdicts import uses_line
 from .words import Words, msg
 
@@ -205,6 +217,7 @@ def _for_approver(sheet: Sheet, _: Words, view: View) -> None:
     votes(sheet, _, change)
     if change.expires_at:
         sheet.pair(msg("Decide until"), "{when}", when=_.when(change.expires_at))
+    not_asked(sheet, _, change, until=change.step)
     sheet.quiet(
         msg("Not sure? Ask {name} in person or by a way you already know, never by the new number."),
         "Medium",

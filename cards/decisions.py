@@ -10,6 +10,7 @@ from typing import Final
 import microsoft_teams.cards as ac
 
 from bot.domain.change import NoKind, State
+from bot.domain.decision_reasons import REJECTED_NOT_ME
 from bot.domain.outcome import Audience, View
 
 from . import phrases, verbs
@@ -89,7 +90,8 @@ def not_you(sheet: Sheet, _: Words, view: View) -> None:
     """For the person concerned the way to say that it was not them; for all others that they said so."""
     change = view.change
     if view.audience is not Audience.TARGET:
-        if change.disputed:
+        ended_by_it = change.ending is not None and change.ending.code == REJECTED_NOT_ME.code
+        if change.disputed and not ended_by_it:
             sheet.box("⚠", "attention", SAID_NOT_THEM, name=change.target.name)
         return
     if change.disputed:

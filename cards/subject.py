@@ -85,7 +85,7 @@ def waiting(sheet: Sheet, _: Words, change: Change) -> None:
     if change.nudges:
         sheet.pair(msg("Nudged"), msg("{n} of {most} times"), n=str(change.nudges), most=str(NUDGES))
     votes(sheet, _, change)
-    _unreachable(sheet, _, change, until=step)
+    not_asked(sheet, _, change, until=step)
 
 
 def deciders(sheet: Sheet, _: Words, change: Change) -> None:
@@ -105,7 +105,7 @@ def deciders(sheet: Sheet, _: Words, change: Change) -> None:
         message = msg("it waits {n} minutes") if minutes else msg("it waits {n} hours")
         sheet.pair(msg("After that"), message, n=str(change.cooling_minutes if minutes else hours))
     sheet.pair(msg("Rule"), "{rule}", rule=change.rule)
-    _unreachable(sheet, _, change)
+    not_asked(sheet, _, change)
 
 
 def votes(sheet: Sheet, _: Words, change: Change) -> None:
@@ -199,7 +199,7 @@ def _approved_in(change: Change, step: ResolvedStep) -> int:
     return len(voters)
 
 
-def _unreachable(sheet: Sheet, _: Words, change: Change, until: ResolvedStep | None = None) -> None:
+def not_asked(sheet: Sheet, _: Words, change: Change, until: ResolvedStep | None = None) -> None:
     """Who could not be asked and who is asked instead; until: the last step that is of interest."""
     for step in change.steps:
         if until is not None and step.n > until.n:
