@@ -20,6 +20,7 @@ from bot.ports import Delivered, Delivery, Message, Reach, Store, WorkflowKeys
 from bot.store.keyring import KeyRing
 from bot.store.numbers import KEY_PURPOSE
 from bot.store.store import open_store
+from bot.telemetry import COUNTERS
 from bot.workflow.desk import Desk
 from bot.workflow.numbering import IndexedDirectory, NumberIndex
 from bot.workflow.parts import Envelope, Parts
@@ -66,12 +67,13 @@ class CountedIds:
 
 
 class Tally:
-    """Counts in a dictionary."""
+    """Counts in a dictionary, only what the product has a counter for."""
 
     def __init__(self) -> None:
         self.counted: dict[tuple[str, str], int] = {}
 
     def count(self, name: str, label: str = "") -> None:
+        assert name in COUNTERS, f"there is no counter {name}"
         self.counted[(name, label)] = self.counted.get((name, label), 0) + 1
 
 

@@ -117,6 +117,9 @@ CONVERSATIONS = {
         /as astrid
         /expect Your decision is needed
         reject {{id}} wrong person because neither
+        /as anselm
+        /expect Your decision is needed
+        reject {{id}} wrong person because nor mine
         /expect-all nobody is left to decide it
         """,
         audited=("change:mobile:passed-on", "change:mobile:rejected"),
