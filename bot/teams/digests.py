@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 from bot.domain.outcome import Outcome, Page, PageKind
 from bot.ports import Conversation, Delivered, Delivery, PostedCard, Store
@@ -15,6 +16,7 @@ from bot.teams.drawing import Turns
 
 #: With so many waiting, the next one does not get a card of its own.
 MANY = 5
+QUIET = timedelta(minutes=15)
 _KEY = "digest:"
 
 Send = Callable[[Outcome, str], Awaitable[PostedCard | Delivered]]
@@ -36,16 +38,18 @@ class Digests:
         # One drawing at a time for each person, so that an older number never lands on a newer one.
         self._turns = turns
 
-    async def tell(self, oid: str, *, anew: bool) -> Delivered:
+    async def tell(self, oid: str, reminded_at: datetime | None = None) -> Delivered:
         """The number as it is now, in the card that stands there, or in a new one. Raises as sending does,
         and NotOurTurn.
 
-        anew: the person is reminded, which an update would not do: a new card, and the old one goes.
+        reminded_at: of a reminder, which an update would not be: a new card, and the old one goes; many
+        reminders within a quarter of an hour are one.
         """
         async with self._turns.of(_KEY + oid):
             waiting = await self._store.count_waiting(oid)
             standing = await self._standing((oid,))
-            if standing and not anew and await self._update(standing[0], waiting):
+            due = reminded_at is not None and any(_is_older(card, reminded_at) for card in standing)
+            if standing and not due and await self._update(standing[0], waiting):
                 return Delivered(Delivery.DONE)
             sent = await self._send(digest(waiting), oid)
             if isinstance(sent, Delivered):
@@ -85,3 +89,7 @@ class Digests:
         else:
             await self._store.card_gone(card.id)
         return True
+
+
+def _is_older(card: PostedCard, reminded_at: datetime) -> bool:
+    return card.posted_at is None or card.posted_at + QUIET <= reminded_at

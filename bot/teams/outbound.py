@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import uuid
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from botbuilder.schema import Activity, Attachment
@@ -124,7 +124,7 @@ class TeamsMessenger:
                 # It may have been sent before the process died: then that card still asks.
                 return await self._redraw(change)
             if message.kind in _ASKING and await self._store.count_waiting(message.to_oid) > MANY:
-                return await self._digests.tell(message.to_oid, anew=message.kind is MessageKind.REMIND)
+                return await self._digests.tell(message.to_oid, _reminded_at(message))
             return await self._post(await self._present(change, message.to_oid), message.to_oid)
         except SendLater as error:
             wait = None if error.retry_after is None else timedelta(seconds=error.retry_after)
@@ -279,6 +279,10 @@ def _standing(conversation: Conversation, activity_id: str) -> PostedCard:
         activity_id=activity_id,
         drawn_version=0,
     )
+
+
+def _reminded_at(message: Message) -> datetime | None:
+    return message.due_at if message.kind is MessageKind.REMIND else None
 
 
 def _waits_for(change: Change, oid: str) -> bool:

@@ -180,6 +180,21 @@ async def test_the_request_beyond_the_cap_is_held(stage: Stage) -> None:
     await stage.pending("penny", "+1 206 555 0145")
 
 
+@under("escalation")
+async def test_many_reminders_are_one(stage: Stage) -> None:
+    """Whoever has many waiting is reminded by the one card, posted anew once; the old one goes."""
+    names = ("alice", "tessa", "penny", "alma", "toby", "sasha", "sybil", "cyrus")
+    for n, who in enumerate(names):
+        await stage.pending(who, f"+1 206 555 01{50 + n}")
+    await stage.settle()
+    before = {entry["activity_id"] for entry in await stage.from_bot("marta")}
+    await stage.later(minutes=61)
+    after = {entry["activity_id"] for entry in await stage.from_bot("marta")}
+    assert len(after - before) == 1
+    assert len(before - after) == 1
+    assert "You have 8 requests waiting" in await stage.text("marta")
+
+
 @under("the manager")
 async def test_one_card_instead_of_many(stage: Stage) -> None:
     """From the sixth on an approver gets one card with the number, which stays current, and the list."""
