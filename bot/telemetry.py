@@ -160,9 +160,10 @@ COUNTERS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "disputes": ("Requests that the person concerned called not theirs", "state"),
         "freezes": ("Freezes set and lifted", "what"),
         "alerts": ("Alerts that did not reach somebody", "why"),
-        "breaker": ("Times the breaker opened", "what"),
+        "breaker": ("Times that the breaker closed", "what"),
         "messages": ("Outbox messages by what became of them", "result"),
         "refusals": ("Refusals by code", "code"),
+        "reviews": ("Break-glass changes reviewed, or not in time", "result"),
         "jobs": ("Job steps", "job"),
     }
 )
@@ -175,6 +176,9 @@ ALARMS: Mapping[str, str] = MappingProxyType(
         "credential": "Entra refuses our credential: nothing can be read or written",
         "job": "a piece of work broke and is tried again",
         "message": "somebody could not be told, and will not be",
+        "alert": "people who must look at something could not be told",
+        "review": "a break-glass change was not reviewed in time",
+        "seal": "a sealed number does not open: its change is ended",
         "row": "something stored cannot be read: it is put aside",
         "store": "the database takes nothing or does not answer: nothing is done",
     }

@@ -15,6 +15,7 @@ from bot.domain.change import Change
 from bot.domain.outcome import Outcome, Page, PageKind, Refused, Row
 from bot.domain.people import Person, Role
 from bot.ports import Commit, Delivered, Delivery, DirectoryUnavailable, Listing, Message, MessageKind
+from bot.telemetry import alarm
 from bot.workflow.parts import Parts
 
 # More people of one role than this are no on-call list; the others read it in `history`.
@@ -79,7 +80,7 @@ class Alerting:
         """Somebody had to know and does not: the log and the metric are what is left."""
         self._parts.metrics.count("alerts", "nobody" if self.is_for_a_role(message) else "undelivered")
         about = message.change_id or message.subject
-        log.error("an alert was not delivered", extra={"topic": message.topic, "about": about, "why": why})
+        alarm(log, "alert", f"an alert was not delivered ({message.topic}, {about}): {why}")
 
     async def shown(self, message: Message) -> Outcome:
         """How what the alert is about stands now, for its reader."""

@@ -15,6 +15,7 @@ from bot.domain.outcome import Outcome, Refused
 from bot.domain.people import Actor, PersonRef, Role
 from bot.domain.reason import Refusal
 from bot.ports import Commit, DirectoryUnavailable, Lost, Move
+from bot.telemetry import alarm
 from bot.workflow.alerting import CHANGE, alert
 from bot.workflow.identity import Identity
 from bot.workflow.messages import redraw
@@ -66,7 +67,7 @@ class Reviewing:
             await self._parts.store.commit(Commit(at=now, moves=(Move(change, quiet),)))
             return
         after = replace(change, due_at=now + REVIEW_WITHIN, lease_owner="", lease_until=None)
-        alarm = alert(
+        missing = alert(
             f"{change.id}:review-overdue:{change.row_version}", CHANGE, Role.SECURITY, change_id=change.id
         )
         done = await self._parts.store.commit(
@@ -74,12 +75,12 @@ class Reviewing:
                 at=now,
                 moves=(Move(change, after),),
                 events=(event(change, "review-overdue", "ringfence", rule=change.rule),),
-                messages=(alarm, redraw(change)),
+                messages=(missing, redraw(change)),
             )
         )
         if not isinstance(done, Lost):
             self._parts.metrics.count("reviews", "overdue")
-            log.error("a break-glass change was not reviewed in time", extra={"about": change.id})
+            alarm(log, "review", f"the break-glass change {change.id} was not reviewed in time")
 
     async def _against(self, change: Change, actor: Actor) -> Refusal | None:
         if not change.break_glass or change.reviewed_by is not None or change.review_until is None:

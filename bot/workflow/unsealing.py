@@ -11,6 +11,7 @@ from dataclasses import replace
 from bot.domain.change import TERMINAL, OpState, State
 from bot.domain.people import Role
 from bot.domain.stop_reasons import UNSEALABLE
+from bot.telemetry import alarm
 from bot.workflow.alerting import CHANGE, alert
 from bot.workflow.endings import ended
 from bot.workflow.parts import Parts
@@ -36,5 +37,4 @@ async def give_up(parts: Parts, progress: Progress, change_id: str) -> None:
     )
     done = ended(change.having(failed), state, parts, why)
     await progress.end(change, done, state.value, failed, why=why, also=alarms)
-    parts.metrics.count("unsealable")
-    log.error("a sealed number does not open", extra={"about": change.id})
+    alarm(log, "seal", f"the sealed number of {change.id} does not open")
