@@ -165,6 +165,8 @@ COUNTERS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "refusals": ("Refusals by code", "code"),
         "reviews": ("Break-glass changes reviewed, or not in time", "result"),
         "jobs": ("Job steps", "job"),
+        "reviews": ("Reviews of break-glass changes", "result"),
+        "unsealable": ("Changes ended because a number could not be unsealed", "state"),
     }
 )
 """Every counter there is: name -> (help, name of its label). A label never names or counts a person."""

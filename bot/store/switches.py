@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
+from bot.domain.change import State
 from bot.domain.people import PersonRef
 from bot.domain.switch import Switch, SwitchName
 from bot.ports import Ceiling, Switching
@@ -27,6 +28,12 @@ _SENT = (
 # More than all replicas together have in flight.
 _NEAR = 64
 _ONE_AT_A_TIME = sa.text("SELECT pg_advisory_xact_lock(hashtextextended('writes', 0))")
+# What was put off while nothing might be written need not wait for its next look.
+_GO_ON = (
+    sa.update(t.changes)
+    .where(t.changes.c.state == State.APPROVED, t.changes.c.due_at > sa.bindparam("now", type_=t.UtcTime))
+    .values(due_at=sa.bindparam("now", type_=t.UtcTime))
+)
 _CLOSED = sa.select(_s.name).where(_s.closed).limit(1)
 
 
@@ -67,6 +74,8 @@ def turn(connection: Connection, step: Switching) -> bool:
     if row is None or _switch(row) != step.before:
         return False
     connection.execute(sa.update(t.switches).where(_s.name == values.pop("name")).values(values))
+    if step.before.closed and not step.after.closed:
+        connection.execute(_GO_ON, {"now": step.after.at})
     return True
 
 
