@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
+from bot.domain import command as c
+from bot.domain import outcome as o
 from bot.domain.methods import Default, Method, SignIn
 from bot.domain.numbers import Holding
 from bot.domain.people import Person, Phones, Protection
@@ -17,7 +20,7 @@ from bot.ports import Recent
 from bot.workflow.holders import Holders
 from bot.workflow.planning import Case, Facts
 from bot.workflow.risks import Circumstances, found_in
-from tests.doubles.house import ALICE, NED, OLIVIA
+from tests.doubles.house import ALICE, NED, OLIVIA, house, policy
 
 MONDAY = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 CREATED = datetime(2025, 1, 7, 9, 0, tzinfo=UTC)
@@ -181,3 +184,24 @@ def test_signals(what: str, given: Circumstances, expected: tuple[Signal, ...]) 
 def test_every_signal_can_come() -> None:
     """No word of the policy's grammar is without a circumstance."""
     assert {signal.risk for _, given, _ in TABLE for signal in found_in(given)} == set(Risk)
+
+
+async def test_what_was_asked_before_counts(tmp_path: Path) -> None:
+    """From the store: the requester's pace, the person's changes of the day, a number asked for already."""
+    terms = RiskTerms(burst_per_hour=2)
+    async with house(tmp_path, rules=policy(risk=terms, shared_number_max=0)) as h:
+        seen = []
+        for who, slot in ((NED, Slot.MOBILE), (ALICE, Slot.MOBILE), (ALICE, Slot.OFFICE)):
+            order = c.SetPhone(c.Who(c.WhoKind.OID, who), slot, "+1 206 555 0100", "lost phone")
+            shown = await h.desk.handle(order, h.envelope(OLIVIA))
+            assert isinstance(shown, o.Preview), shown
+            await h.desk.handle(c.Submit(shown.view.card), h.envelope(OLIVIA))
+            sent = await h.store.change(shown.view.change.id)
+            assert sent is not None
+            assert sent.risks == shown.view.change.risks
+            seen.append([signal for signal in sent.risks if signal.risk is not Risk.INDEX])
+        asked = Signal(Risk.SHARED, "asked", (("count", "1"),))
+        second, burst = (
+            Signal(risk, "", (("count", n),)) for risk, n in ((Risk.SECOND, "2"), (Risk.BURST, "3"))
+        )
+        assert seen == [[], [asked], [second, burst]]
