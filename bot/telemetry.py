@@ -165,7 +165,6 @@ COUNTERS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "refusals": ("Refusals by code", "code"),
         "reviews": ("Break-glass changes reviewed, or not in time", "result"),
         "jobs": ("Job steps", "job"),
-        "reviews": ("Reviews of break-glass changes", "result"),
         "unsealable": ("Changes ended because a number could not be unsealed", "state"),
     }
 )
