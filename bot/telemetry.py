@@ -157,6 +157,8 @@ COUNTERS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "graph_unrecognised": ("Graph answers that no rule of ours explains", "status"),
         "changes": ("Changes that entered a state", "state"),
         "votes": ("Votes that counted", "verdict"),
+        "reviews": ("Reviews of break-glass changes", "what"),
+        "unsealable": ("Sealed values that could not be opened", "what"),
         "disputes": ("Requests that the person concerned called not theirs", "state"),
         "freezes": ("Freezes set and lifted", "what"),
         "alerts": ("Alerts that did not reach somebody", "why"),

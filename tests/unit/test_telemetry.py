@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import json
 import logging
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import bot
 from bot.telemetry import (
     COUNTERS,
     Counters,
@@ -170,3 +173,20 @@ def test_counters_come_from_one_table_without_people() -> None:
     with pytest.raises(KeyError):
         counters.count("people", "alice")
     assert not {label for _, label in COUNTERS.values()} & {"user", "person", "oid", "upn", "number"}
+
+
+def test_everything_that_is_counted_has_a_counter() -> None:
+    """A name without a counter would break the turn or the job that counts it, in production only."""
+    root = Path(bot.__file__).parent
+    counted = {
+        (node.args[0].value, path.name)
+        for path in root.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == "count"
+        and "metrics" in ast.unparse(node.func.value)
+        and isinstance(node.args[0], ast.Constant)
+    }
+    assert len(counted) > 10
+    assert {(name, where) for name, where in counted if name not in COUNTERS} == set()
