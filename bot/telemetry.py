@@ -165,7 +165,6 @@ COUNTERS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "breaker": ("Times that the breaker closed", "what"),
         "messages": ("Outbox messages by what became of them", "result"),
         "refusals": ("Refusals by code", "code"),
-        "reviews": ("Break-glass changes reviewed, or not in time", "result"),
         "jobs": ("Job steps", "job"),
         "unsealable": ("Changes ended because a number could not be unsealed", "state"),
     }
