@@ -166,7 +166,6 @@ COUNTERS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "messages": ("Outbox messages by what became of them", "result"),
         "refusals": ("Refusals by code", "code"),
         "jobs": ("Job steps", "job"),
-        "unsealable": ("Changes ended because a number could not be unsealed", "state"),
     }
 )
 """Every counter there is: name -> (help, name of its label). A label never names or counts a person."""
