@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractAsyncContextManager
+import sqlite3
+from contextlib import AbstractAsyncContextManager, closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -49,6 +50,7 @@ class Lives:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self.file = path / "ringfence.db"
         self.directory: FakeDirectory = directory()
         self.directory.people[ABE] = Person(ABE, "Abe Ables", "abe@contoso.example")
         self.directory.groups[APPROVERS].members.add(ABE)
@@ -271,6 +273,41 @@ async def test_a_fallback_counts_only_for_whoever_voted_as_one(lives: Lives) -> 
     async with lives.under(digest="e") as h:
         await h.jobs.drain()
         assert await state(h, sent) is State.APPLIED
+
+
+async def test_a_fallback_does_not_count_for_whoever_voted_as_something_else(lives: Lives) -> None:
+    """Ada decided for security; that she could stand in for the manager was never asked of her."""
+    lives.directory.groups[SECURITY].members.add(ADA)
+    async with lives.under(Step((SECURE,))) as h:
+        sent = await agreed(h, ADA)
+    async with lives.under(digest="e") as h:
+        await h.jobs.drain()
+        change = await now(h, sent)
+        assert (change.state, change.votes) == (State.PENDING, ())
+
+
+async def test_a_later_step_that_nobody_could_take_is_found_at_once(lives: Lives) -> None:
+    """Nobody is asked for a vote that could not lead anywhere."""
+    nobody = Step((Token(TokenKind.ROLE, "admin"),))
+    async with lives.under() as h:
+        sent = await agreed(h, MARTA)
+    async with lives.under(Step((SECURE,)), nobody, digest="e") as h:
+        await h.jobs.drain()
+        assert await state(h, sent) is State.BLOCKED
+        assert told(h, SAM) == []
+
+
+async def test_a_vote_that_was_edited_is_void(lives: Lives) -> None:
+    """A vote is worth something only on the content that it names."""
+    async with lives.under() as h:
+        sent = await agreed(h, MARTA)
+    with closing(sqlite3.connect(lives.file)) as edited:
+        edited.execute("UPDATE votes SET content_hash = 'v1:another'")
+        edited.commit()
+    async with lives.under() as h:
+        await h.jobs.drain()
+        change = await now(h, sent)
+        assert (change.state, change.votes) == (State.PENDING, ())
 
 
 FORBIDDEN = [
