@@ -115,7 +115,10 @@ def working(outcome: Working, _: Words) -> Drawn:
         sheet.say(msg("The answer comes here by itself. Nothing is changed by reading."))
         return sheet.done()
     view, change = outcome.view, outcome.view.change
-    sheet.status(*phrases.STATES[change.state])
+    if view.paused is not None and change.state is not State.APPLYING:
+        sheet.status("‖", msg("Approved, and paused"), "accent")
+    else:
+        sheet.status(*phrases.STATES[change.state])
     subject(sheet, _, change, mine=view.audience is Audience.TARGET)
     emergency(sheet, _, change)
     votes(sheet, _, change)

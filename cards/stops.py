@@ -52,7 +52,7 @@ def switches_page(outcome: Page, _: Words) -> Drawn:
         for switch in outcome.switches:
             sheet.pair(msg("Resumed"), "{name}, {when}", name=switch.by.name, when=_.when(switch.at))
         return sheet.done()
-    sheet.status("⏸", msg("Paused"), "attention")
+    sheet.status("‖", msg("Paused"), "attention")
     sheet.title(msg("Nothing is written now"))
     sheet.say(msg("Requests and approvals go on. What is approved waits, and lapses when its time is over."))
     for switch in closed:
@@ -70,9 +70,9 @@ def paused(sheet: Sheet, _: Words, switch: Switch) -> None:
     """Why nothing is carried out, since when and by whom."""
     facts = {"name": switch.by.name, "when": _.when(switch.at), "why": switch.why}
     if switch.name is SwitchName.BREAKER:
-        sheet.box("⏸", "warning", msg("Carrying out stopped by itself {when}: {why}."), **facts)
+        sheet.box("‖", "warning", msg("Carrying out stopped by itself {when}: {why}."), **facts)
     else:
-        sheet.box("⏸", "warning", msg("{name} paused carrying out {when}: {why}"), **facts)
+        sheet.box("‖", "warning", msg("{name} paused carrying out {when}: {why}"), **facts)
 
 
 def _holding(sheet: Sheet, _: Words, freeze: Freeze, mine: bool) -> None:

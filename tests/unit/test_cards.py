@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import cards_examples as examples
+import cards_stops as stops
 import cards_waiting as waiting
 import microsoft_teams.cards as ac
 import pytest
@@ -30,6 +31,7 @@ from cards.signals import SIGNALS
 from cards.words import Words, words_for
 
 EVERY = examples.every() | {name: (each, examples.OPERATOR) for name, each in waiting.outcomes().items()}
+EVERY |= stops.outcomes()
 CLASSES = {
     cls.model_fields["type"].default: cls
     for cls in vars(ac).values()
