@@ -12,12 +12,14 @@ from typing import Any
 from bot.domain.change import Change, Operation, OpState, State, Verdict, content_hash, number_key
 from bot.domain.people import Phones, ProtectionRules
 from bot.domain.phone import PhoneNumber, Slot
+from bot.domain.policy import Action
 from bot.ports import Clock, Receipt, Store
 from bot.store.keyring import KeyRing
 from tests.doubles.directory import FakeDirectory
-from tests.doubles.house import APPROVERS, AUDITORS, OPERATORS, SECURITY
+from tests.doubles.house import APPROVERS, AUDITORS, OPERATORS, SECURITY, group_id
 
-OURS = frozenset({OPERATORS, APPROVERS, SECURITY, AUDITORS})
+ADMINS = group_id(5)
+OURS = frozenset({OPERATORS, APPROVERS, SECURITY, AUDITORS, ADMINS})
 
 # The key of the house of doubles.
 _KEY = KeyRing([("k1", b"k" * 32)]).derive_oldest("numbers")
@@ -83,7 +85,9 @@ class JudgingDirectory:
         await self._judge_again(change, op, number)
         self._check(content_hash(change) == change.content_hash, "not what was approved")
         self._check(number_key(_KEY, number) == mine.after_key, "not the number that was approved")
-        self._judge_people(change)
+        await self._judge_people(change, op)
+        closed = [name for name, held in (await self._store.switches()).items() if held.closed]
+        self._check(not closed, f"written while the switch {closed} was closed")
         await self._judge_intent(change, op)
         self.writes.append((change.id, op.attempt))
         return change.id
@@ -99,14 +103,19 @@ class JudgingDirectory:
         held = (await self.phones(change.target.oid)).get(op.slot)
         self._check(held != number, "written although it stands there already")
 
-    def _judge_people(self, change: Change) -> None:
+    async def _judge_people(self, change: Change, op: Operation) -> None:
         """Approved by a person who stands as an approver now; nobody protected, nobody without rights."""
         world, target, requester = self._inner, change.target.oid, change.requester.oid
+        frozen = await self._store.freeze_of(target)
         votes = [v for v in change.votes if v.verdict is Verdict.APPROVE]
         self._check(bool(votes), "written without an approval: time-out is never a yes")
+        for step in change.steps:
+            yes = {v.person.oid for v in votes if v.step == step.n}
+            self._check(len(yes) >= step.need, f"step {step.n} wanted {step.need} and had {len(yes)}")
         for vote in votes:
             voter = vote.person.oid
             self._check(voter not in (target, requester), "the requester or target counted as an approver")
+            self._check(voter not in change.excluded, "somebody excluded counted as an approver")
             self._check(vote.content_hash == change.content_hash, "a vote on another content")
             standing = {
                 "manager-of-target": world.managers.get(target) == voter,
@@ -116,7 +125,13 @@ class JudgingDirectory:
             self._check(standing.get(vote.via, False), f"the voter is no approver by {vote.via}")
             self._check(world.people[voter].enabled, "the voter is disabled")
         self._check(len({v.person.oid for v in votes}) == len(votes), "one person counted twice")
-        self._check(requester in world.groups[OPERATORS].members, "the requester is no operator now")
+        asking = OPERATORS if frozen is None else SECURITY
+        rights = {OPERATORS, SECURITY} if change.action is Action.UNDO else {asking}
+        held = any(requester in world.groups[group].members for group in rights)
+        self._check(held, "the requester has no right to ask now")
+        if frozen is not None and op.attempt == 1:
+            self._check(requester not in frozen.barred, "somebody barred asked for a frozen person")
+            self._check(len(votes) >= 2, "a frozen person, and not two who agreed")
         facts = list(world._facts(target, ProtectionRules(), OURS))
         self._check(not facts, f"protected at the write: {facts}")
         self._check(target != requester, "somebody changed their own number")

@@ -16,15 +16,15 @@ from datetime import timedelta
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from lifecycle_world import EVERYBODY, NUMBERS, OSCAR, World, verdict
+from lifecycle_world import ADAM, EVERYBODY, NUMBERS, OSCAR, SIMON, World, verdict
 
 from bot.domain import command as c
-from bot.domain.change import State
+from bot.domain.change import NoKind, State
 from bot.domain.phone import PhoneNumber, Slot
 from tests.doubles.directory import GLOBAL_ADMINISTRATOR, Fault
 from tests.doubles.house import ADA, ALICE, APPROVERS, MARTA, NED, OLIVIA, OPERATORS, SAM, SECURITY
 
-EXAMPLES = int(os.environ.get("LIFECYCLE_EXAMPLES", "100"))
+EXAMPLES = int(os.environ.get("LIFECYCLE_EXAMPLES", "200"))
 STEPS = int(os.environ.get("LIFECYCLE_STEPS", "50"))
 PHASES = [Phase.reuse, Phase.generate] + [Phase.shrink] * (os.environ.get("LIFECYCLE_SHRINK") == "1")
 MOMENTS = [
@@ -104,11 +104,11 @@ class LifeCycle(RuleBasedStateMachine):
         """Asked, approved and worked on, with trouble at the write: the way that most examples must go."""
         self.an_operator_requests(by, whom, number, slot)
         if self.world.changes:
-            self.somebody_asked_decides(len(self.world.changes) - 1, True, 0)
+            self.everybody_asked_agrees(len(self.world.changes) - 1)
         for fault in faults:
             self.world.outside.fail("write", fault)
         self.world.power.cut = cut
-        for wait in (0, *waits):
+        for wait in (0, *([1801] if slot is Slot.OFFICE else []), *waits):
             self.world.clock.pass_by(seconds=wait)
             self.world.work(0, 1)
             self.world.check()
@@ -116,6 +116,9 @@ class LifeCycle(RuleBasedStateMachine):
     @rule()
     def all_is_well_again(self) -> None:
         self.world.heal()
+        self.world.say(c.Resume(), ADAM)
+        for who in (ALICE, NED, MARTA, OLIVIA):
+            self.some_lift_a_freeze(who, [SAM, SIMON])
 
     @rule(n=which, by=anybody, forged=st.booleans())
     def somebody_submits(self, n: int, by: str, forged: bool) -> None:
@@ -193,6 +196,109 @@ class LifeCycle(RuleBasedStateMachine):
         )
         self.world.say(command, envelope.oid, envelope)
         assert not received or self.world.rows() == before, "a second delivery did something"
+
+    # --- second thoughts and stops -----------------------------------------------------------------------
+    @rule(n=which, turn=st.integers(0, 5), kind=st.sampled_from(NoKind))
+    def somebody_asked_says_no_in_another_way(self, n: int, turn: int, kind: NoKind) -> None:
+        change = self.world.change(n)
+        step = change.step if change is not None else None
+        if change is not None and step is not None and step.asked:
+            who = step.asked[turn % len(step.asked)].person.oid
+            card = self.world.home.parts.card_ref(change, who)
+            self.world.say(c.Reject(c.RequestId(change.id), "so it is", card, kind), who)
+
+    @rule(n=which)
+    def everybody_asked_agrees(self, n: int) -> None:
+        """Whoever is asked, step after step."""
+        for _ in range(3):
+            change = self.world.change(n)
+            step = change.step if change is not None else None
+            if change is None or step is None or change.state is not State.PENDING:
+                return
+            for asked in step.asked[: step.need + 1]:
+                card = self.world.home.parts.card_ref(change, asked.person.oid)
+                self.world.say(verdict(change, True, card, ""), asked.person.oid)
+
+    @rule(n=which, turn=st.integers(0, 2))
+    def a_voter_takes_it_back(self, n: int, turn: int) -> None:
+        change = self.world.change(n)
+        if change is not None and change.votes:
+            who = change.votes[turn % len(change.votes)].person.oid
+            self.world.say(c.Withdraw(c.RequestId(change.id)), who)
+
+    @rule(n=which, by=st.sampled_from((OLIVIA, OSCAR, MARTA)))
+    def somebody_takes_it_over(self, n: int, by: str) -> None:
+        change = self.world.change(n)
+        if change is None:
+            return
+        shown = self.world.say(c.Take(c.RequestId(change.id, change.tail)), by)
+        view = getattr(shown, "view", None)
+        if view is not None and view.may_submit:
+            self.world.say(c.Submit(view.card), by)
+
+    @rule(n=which, by=st.sampled_from((OLIVIA, OSCAR, SAM, ALICE)))
+    def somebody_undoes(self, n: int, by: str) -> None:
+        change = self.world.change(n)
+        if change is None:
+            return
+        shown = self.world.say(c.Undo(c.RequestId(change.id, change.tail)), by)
+        view = getattr(shown, "view", None)
+        if view is not None and view.may_submit:
+            self.world.say(c.Submit(view.card), by)
+
+    @rule(n=which, by=st.sampled_from((OLIVIA, OSCAR)))
+    def somebody_nudges(self, n: int, by: str) -> None:
+        change = self.world.change(n)
+        if change is not None:
+            self.world.say(c.Nudge(c.RequestId(change.id, change.tail)), by)
+
+    @rule(n=which)
+    def the_person_says_not_me(self, n: int) -> None:
+        change = self.world.change(n)
+        if change is not None:
+            card = self.world.home.parts.card_ref(change, change.target.oid)
+            self.world.say(c.NotMe(c.RequestId(change.id), card), change.target.oid)
+
+    @rule(who=targets, by=st.sampled_from((SAM, SIMON, ALICE, NED, OLIVIA)))
+    def somebody_freezes(self, who: str, by: str) -> None:
+        self.world.say(c.Freeze(c.Who(c.WhoKind.OID, who), "a call"), by)
+
+    @rule(who=targets, by=st.lists(st.sampled_from((SAM, SIMON, ALICE)), min_size=1, max_size=3))
+    def some_lift_a_freeze(self, who: str, by: list[str]) -> None:
+        for each in by:
+            self.world.say(c.Unfreeze(c.Who(c.WhoKind.OID, who)), each)
+
+    @rule(by=st.sampled_from((ADAM, ADAM, SAM, OLIVIA)))
+    def somebody_pauses(self, by: str) -> None:
+        self.world.say(c.Pause("an odd night"), by)
+
+    @rule(by=st.sampled_from((ADAM, ADAM, SAM)))
+    def somebody_resumes(self, by: str) -> None:
+        self.world.say(c.Resume(), by)
+
+    @rule(n=which, stop=st.sampled_from(("freeze", "pause", "withdraw", "not me")))
+    def a_stop_meets_the_worker(self, n: int, stop: str) -> None:
+        """The same moment: the worker begins, and somebody stops it."""
+        change = self.world.change(n)
+        if change is None:
+            return
+        target = change.target.oid
+        card = self.world.home.parts.card_ref(change, target)
+        voter = change.votes[0].person.oid if change.votes else MARTA
+        said, who = {
+            "freeze": (c.Freeze(c.Who(c.WhoKind.OID, target), "a call"), SIMON),
+            "pause": (c.Pause("an odd night"), ADAM),
+            "withdraw": (c.Withdraw(c.RequestId(change.id)), voter),
+            "not me": (c.NotMe(c.RequestId(change.id), card), target),
+        }[stop]
+
+        async def together() -> None:
+            turns = (self.world.workers[0].drain(), self.world.desk.handle(said, self.world.envelope(who)))
+            for result in await asyncio.gather(*turns, return_exceptions=True):
+                if isinstance(result, BaseException):
+                    raise result
+
+        self.world.run(together())
 
     # --- the world ----------------------------------------------------------------------------------------
     @rule(amount=seconds)
