@@ -17,6 +17,7 @@ from bot.domain.people import Role, TargetKind, object_id
 from bot.domain.phone import LINE_TYPES, Slot
 from bot.domain.policy import Action, Method, Risk
 
+LOG_DAYS = 30  # so far back goes Entra's audit log with P1: what is older cannot be told from what is not
 LONGEST_MINUTES = 10080  # a week: what nobody looked at by then is asked again
 MOST_PEOPLE = 25  # as many are asked in one step, so no step can need more
 WORKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -236,8 +237,11 @@ class DecidingTable(Table):
     manager_account_days: Annotated[int, Field(ge=0, le=3650)] = key(
         0, "0 to 3650", "A manager whose account is younger does not count; 0 = any age."
     )
-    manager_relation_days: Annotated[int, Field(ge=0, le=3650)] = key(
-        0, "0 to 3650", "A manager who is known as theirs for a shorter time does not count; 0 = any."
+    manager_relation_days: Annotated[int, Field(ge=0, le=LOG_DAYS)] = key(
+        0,
+        "0 to 30",
+        "A manager known as theirs for a shorter time does not count; 0 = any. The log of the directory "
+        "goes back 30 days.",
     )
     stand_ins: bool = key(
         False,
