@@ -72,7 +72,7 @@ def waiting(sheet: Sheet, _: Words, change: Change) -> None:
     step = change.step
     if step is not None:
         asked = list(change.awaited)
-        _step_line(sheet, _, msg("Waiting for"), step, asked, step.need - _approved_in(change, step))
+        _step_line(sheet, _, msg("Waiting for"), step, asked, step.need - len(change.approved_in(step.n)))
         for after in change.steps[change.steps.index(step) + 1 :]:
             people = [a for a in after.asked if a.state is Asking.ASKED]
             _step_line(sheet, _, msg("Then"), after, people, after.need)
@@ -192,11 +192,6 @@ def _step_line(
     message = msg("all of {names}") if everybody else msg("{count} of {names}")
     names = _.all_of([_named(_, step, each) for each in asked]) if everybody else _names(_, step, asked)
     sheet.pair(label, message if count > 1 else "{names}", names=names, count=str(count))
-
-
-def _approved_in(change: Change, step: ResolvedStep) -> int:
-    voters = {v.person.oid for v in change.votes if v.step == step.n and v.verdict is Verdict.APPROVE}
-    return len(voters)
 
 
 def not_asked(sheet: Sheet, _: Words, change: Change, until: ResolvedStep | None = None) -> None:

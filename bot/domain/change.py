@@ -314,12 +314,17 @@ class Change:
         """Object ids of those who approved, in whichever step: nobody counts twice."""
         return frozenset(vote.person.oid for vote in self.votes if vote.verdict is Verdict.APPROVE)
 
+    def approved_in(self, step: int) -> frozenset[str]:
+        """Object ids of those who approved in one step."""
+        approvals = (vote for vote in self.votes if vote.verdict is Verdict.APPROVE)
+        return frozenset(vote.person.oid for vote in approvals if vote.step == step)
+
     @property
     def step(self) -> ResolvedStep | None:
         """The step that is being voted on: the first without enough valid approvals."""
         counted: set[str] = set()
         for step in self.steps:
-            got = {v.person.oid for v in self.votes if v.step == step.n and v.verdict is Verdict.APPROVE}
+            got = self.approved_in(step.n)
             if len(got - counted) < step.need:
                 return step
             counted |= got

@@ -386,3 +386,25 @@ async def test_the_second_step_passes_over_who_decided_the_first(h: House) -> No
     assert [each.person.oid for each in (await now(h, sent)).awaited] == [NED]
     assert refusal(await approve(h, sent, by=ADA)).code == "conflict.counted-before"
     assert isinstance(await approve(h, sent, by=NED), o.Working)
+
+
+@pytest.mark.parametrize("rules", [ruled(Step((APPROVER,), None, (SECURITY,)), cooling_minutes=60)])
+@pytest.mark.parametrize("leaves", [False, True])
+async def test_a_step_that_is_opened_again_takes_no_fewer_people(h: House, leaves: bool) -> None:
+    """One of "all" takes the approval back: the other's counts on, and as many as before must approve; for
+    somebody who left the role meanwhile the fallback is asked."""
+    sent = await pending(h)
+    await approve(h, sent, by=ADA)
+    await approve(h, sent, by=NED)
+    await h.jobs.drain()
+    assert await state(h, sent) is State.COOLING
+    if leaves:
+        h.directory.groups[APPROVERS].members.remove(NED)
+    await h.desk.handle(c.Withdraw(c.RequestId(sent.view.change.id)), h.envelope(NED))
+    change = await now(h, sent)
+    assert (change.state, change.steps[0].need, change.approved_by) == (State.PENDING, 2, {ADA})
+    assert change.step is not None
+    await h.jobs.drain()
+    assert {each.person.oid for each in (await now(h, sent)).awaited} == ({SAM} if leaves else {NED})
+    if leaves:
+        assert isinstance(await approve(h, sent, by=SAM), o.Working)
