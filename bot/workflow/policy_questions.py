@@ -26,7 +26,7 @@ from bot.ports import Delivered, DirectoryUnavailable, Message, Reach, Store
 from bot.workflow.approvers import Approvers, Resolved
 from bot.workflow.freezing import Freezing
 from bot.workflow.identity import Identity
-from bot.workflow.judging import Judge, Ruled
+from bot.workflow.judging import Judge, Ruled, may_ask
 from bot.workflow.lookup import Several, look_up
 from bot.workflow.parts import Parts
 from bot.workflow.planning import Case, Facts, against
@@ -136,7 +136,9 @@ class PolicyQuestions:
     async def _answer(self, command: Order, actor: Actor, case: Case, facts: Facts) -> _Answer:
         ruled = await self._judge.ruled(case, facts)
         rule, target = ruled.rule, case.target
-        refusals = [] if may(type(command), actor.roles) else [reasons.NO_ROLE.refuse()]
+        emergency = rule is not None and rule.break_glass
+        asks = may_ask(case.roles, case.action, deciders=ruled.deciders, break_glass=emergency)
+        refusals = [] if asks and may(type(command), actor.roles) else [reasons.NO_ROLE.refuse()]
         refusals += [*self._judge.personal(case), *against(case, facts), *ruled.refusals]
         resolved = None
         if rule is not None and not rule.refuse:
@@ -172,11 +174,12 @@ class PolicyQuestions:
         risks = risks_of(ruled.signals)
         for number, rule in enumerate(self._parts.policy.rules, start=1):
             place = f"rule {number} “{rule.name}”"
-            if rule is ruled.rule:
+            if ruled.rule is not None and rule.name == ruled.rule.name:
                 yield f"{place} decides: {scope_of(rule)}"
-                yield from (f"  {line}" for line in self._people(rule, answer))
+                yield from (f"  {line}" for line in self._people(ruled.rule, answer))
                 return
             not_held = why_not(rule, case.action, ruled.kind, case.slots, case.roles, risks)
+            not_held = not_held or (f"it waits for nobody, and this needs {ruled.deciders} people",)
             yield f"{place} does not fit: {'; '.join(not_held)}"
         yield "no rule fits"
 

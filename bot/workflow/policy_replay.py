@@ -69,7 +69,7 @@ def replayed(change: Change, policy: Policy) -> Replayed:
     had = f"“{change.rule}”: {_in_short(then)}"
     roles = frozenset({Role.OPERATOR} | ({Role.SECURITY} if change.break_glass else set()))
     rule, other = _rule(change, policy, roles), _rule(change, policy, frozenset(Role))
-    if rule is not other:
+    if (rule and rule.name) != (other and other.name):
         names = " or ".join(f"“{each.name}”" if each else "no rule" for each in (rule, other))
         return Replayed(change, had, names, Difference.DEPENDS)
     if rule is None:
@@ -85,7 +85,12 @@ def replayed(change: Change, policy: Policy) -> Replayed:
 def _rule(change: Change, policy: Policy, roles: frozenset[Role]) -> Rule | None:
     risks = risks_of(change.risks)
     return policy.rule_for(
-        change.action, change.target_kind, slots=change.slots, requester=roles, risks=risks
+        change.action,
+        change.target_kind,
+        slots=change.slots,
+        requester=roles,
+        risks=risks,
+        deciders=change.deciders,
     )
 
 

@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 from asking import NEW, approve, ask, pending
 
+from bot.domain import command as c
 from bot.domain.people import Role, TargetKind
 from bot.domain.phone import Slot
 from bot.domain.policy import Action, Limits, Risk, Rule, Step, Token, TokenKind
 from bot.ports import Conversation
 from bot.workflow.policy_questions import NoQuestion, PolicyQuestions, Unasked
 from bot.workflow.policy_replay import Difference, replay, replayed
-from tests.doubles.house import ALICE, MARTA, House, house, policy
+from tests.doubles.house import ALICE, MARTA, SAM, House, house, policy
 
 MANAGER, APPROVER = Token(TokenKind.MANAGER), Token(TokenKind.ROLE, "approver")
 SECURE = Token(TokenKind.ROLE, "security")
@@ -122,6 +123,29 @@ async def test_limits_are_counted(h: House) -> None:
 async def test_refusals_are_all_told(h: House, asker: str, text: str, code: str) -> None:
     """The registered reasons, as they would be said."""
     assert f"it would be refused, {code}:" in await explained(h, text, asker)
+
+
+async def test_an_emergency_is_for_security(tmp_path: Path) -> None:
+    """Who is no operator may ask only where a break-glass rule decides; nobody is waited for."""
+    emergency = rule("emergency", requesters=frozenset({Role.SECURITY}), break_glass=True)
+    rules = policy(rules=(replace(emergency, steps=()), USUAL))
+    async with house(tmp_path, rules=rules) as h:
+        said = await explained(h, asker="sam@contoso.example")
+        assert "rule 1 “emergency” decides" in said
+        assert "break-glass: security is alarmed at once" in said
+        assert "nothing else stands against it" in said
+    async with house(tmp_path, rules=policy(rules=(USUAL,))) as h:
+        assert "access.not-allowed" in await explained(h, asker="sam@contoso.example")
+
+
+async def test_a_frozen_person_needs_more_people(h: House) -> None:
+    """The freeze is said, and the rule is shown with the further step that it then has."""
+    sam = h.envelope(SAM)
+    await h.desk.handle(c.Freeze(c.Who(c.WhoKind.OID, ALICE), "seen in town"), sam)
+    said = await explained(h)
+    assert "it would be refused, policy.frozen:" in said
+    assert "rule 4 “ordinary change” decides" in said
+    assert "step 2: 1 of: Marta Mink (manager), Ada Ames (the role approver)" in said
 
 
 async def test_the_protected_are_refused_whatever_the_rules_say(h: House) -> None:
