@@ -30,6 +30,15 @@ _ASKED = (
     .where(t.asked.c.oid == _oid, t.asked.c.state.in_(_MAY_DECIDE))
     .exists()
 )
+# SQLite, which keeps no statistics of its own, begins with all that is pending, unless the state is no column
+# of an index as written here; few of those are asked of one person, so it is to begin with the people asked.
+_PENDING = {
+    "sqlite": sa.func.coalesce(_c.state, "") == State.PENDING.value,
+    "postgresql": _c.state == State.PENDING.value,
+}
+_OF_MINE = _c.id.in_(
+    sa.select(t.asked.c.change_id).where(t.asked.c.oid == _oid, t.asked.c.state.in_(_MAY_DECIDE))
+)
 _VOTED = (
     sa.select(t.votes.c.oid)
     .where(t.votes.c.change_id == _c.id, t.votes.c.oid == _oid)
@@ -39,20 +48,32 @@ _VOTED = (
 # "Open" is what was submitted and is not at its end; a preview binds nobody and is not in it.
 _WHICH = {
     Listing.MINE: _c.requester_oid == _oid,
-    Listing.TO_DECIDE: sa.and_(_c.state == State.PENDING.value, _ASKED, ~_VOTED),
+    Listing.TO_DECIDE: sa.and_(_OF_MINE, _ASKED, ~_VOTED),
     Listing.DECIDED: _c.id.in_(sa.select(t.votes.c.change_id).where(t.votes.c.oid == _oid)),
     Listing.OPEN: _c.state.in_([state.value for state in LOCKING]),
 }
 _NEWEST = (_c.created_at.desc(), _c.id)
+
+
+def _which(listing: Listing, dialect: str) -> sa.ColumnElement[bool]:
+    which = _WHICH[listing]
+    return sa.and_(_PENDING[dialect], which) if listing is Listing.TO_DECIDE else which
+
+
 _LISTS = {
-    listing: sa.select(_c.id).where(which).order_by(*_NEWEST).limit(sa.bindparam("limit"))
-    for listing, which in _WHICH.items()
+    (dialect, listing): sa.select(_c.id)
+    .where(_which(listing, dialect))
+    .order_by(*_NEWEST)
+    .limit(sa.bindparam("limit"))
+    for dialect in _PENDING
+    for listing in _WHICH
 }
 _SIZES = {
-    listing: sa.select(sa.func.count()).select_from(
-        sa.select(_c.id).where(which).limit(sa.bindparam("most")).subquery()
+    (dialect, listing): sa.select(sa.func.count()).select_from(
+        sa.select(_c.id).where(_which(listing, dialect)).limit(sa.bindparam("most")).subquery()
     )
-    for listing, which in _WHICH.items()
+    for dialect in _PENDING
+    for listing in _WHICH
 }
 _HOLDING = (
     sa.select(_c.id)
@@ -110,10 +131,12 @@ def list_changes(
 ) -> tuple[tuple[Change, ...], int]:
     """Newest first, and how many more there are, counted up to MORE_COUNTED."""
     given = {} if listing is Listing.OPEN else {"oid": oid}
-    ids = connection.scalars(_LISTS[listing], given | {"limit": limit}).all()
+    ids = connection.scalars(_LISTS[connection.dialect.name, listing], given | {"limit": limit}).all()
     if len(ids) < limit:
         return rows.load(connection, ids, _left_out), 0
-    size = connection.execute(_SIZES[listing], given | {"most": limit + MORE_COUNTED}).scalar_one()
+    size = connection.execute(
+        _SIZES[connection.dialect.name, listing], given | {"most": limit + MORE_COUNTED}
+    ).scalar_one()
     return rows.load(connection, ids, _left_out), size - len(ids)
 
 
