@@ -205,7 +205,7 @@ class Applying:
             operation, state=OpState.SENDING, attempt=attempt, sent_at=now, acked=False, reads=0
         )
         after = replace(change.having(sending), state=State.APPLYING, expires_at=None)
-        facts = {**result_facts(sending), "content": change.content_hash}
+        facts = {**result_facts(sending), "content": change.content_hash, "before_key": operation.before_key}
         fresh = change.state in _AGREED
         leave = await self._freezing.has_leave(change)
         gate = await self._switches.gate()

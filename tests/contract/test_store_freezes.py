@@ -7,12 +7,12 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from store_desk import AGENT, MANAGER, MINUTE, SECOND, START, TARGET, change, created, moved, vote
+from store_desk import AGENT, MANAGER, MINUTE, SECOND, START, TARGET, Place, change, created, moved, vote
 
 from bot.domain.change import Change, OpState, State, Verdict
 from bot.domain.freeze import Freeze, FreezeKind, Lift
 from bot.domain.switch import NOBODY, Switch, SwitchName
-from bot.ports import Commit, Lost, LostBecause, Move, Switching, Thaw, Won
+from bot.ports import Ceiling, Commit, Lost, LostBecause, Move, Switching, Thaw, Won
 from bot.store import SqlStore
 
 FREEZE = Freeze(
@@ -183,3 +183,40 @@ async def test_nothing_is_sent_while_a_switch_is_closed(store: SqlStore, name: S
     opened = replace(closed, closed=False)
     assert isinstance(await store.commit(Commit(at=START, switchings=(Switching(closed, opened),))), Won)
     assert isinstance(await store.commit(intent), Won)
+
+
+async def test_no_write_goes_over_the_ceiling(store: SqlStore) -> None:
+    """Counted in the commit of the intent: the write that would be one too many is lost, batches apart."""
+    ceiling = Ceiling(START - MINUTE, 2)
+    for n in range(3):
+        ready = await created(store, f"AAAA{n:02d}", State.APPROVED, target=replace(TARGET, oid=f"t-{n}"))
+        result = await store.commit(Commit(at=START, moves=(Move(ready, sending(ready)),), ceiling=ceiling))
+        assert isinstance(result, Won if n < 2 else Lost), n
+    assert await store.writes_since(START - MINUTE) == 2
+    assert await store.writes_since(START + MINUTE) == 0
+    row = await created(store, "AAAA09", State.APPROVED, batch_id="b1", target=replace(TARGET, oid="t-9"))
+    assert isinstance(await store.commit(Commit(at=START, moves=(Move(row, sending(row)),))), Won)
+    assert await store.writes_since(START - MINUTE) == 2
+
+
+async def test_of_many_intents_at_once_none_is_too_many(store: SqlStore) -> None:
+    """I2: replicas that write at the same moment do not exceed the ceiling together."""
+    ready = [
+        await created(store, f"AAAA{n:02d}", State.APPROVED, target=replace(TARGET, oid=f"t-{n}"))
+        for n in range(12)
+    ]
+    ceiling = Ceiling(START - MINUTE, 5)
+    results = await asyncio.gather(
+        *(store.commit(Commit(at=START, moves=(Move(was, sending(was)),), ceiling=ceiling)) for was in ready)
+    )
+    assert sum(isinstance(result, Won) for result in results) == 5
+
+
+async def test_a_switch_counts_on_every_replica_at_once(postgres_place: Place) -> None:
+    """I9: closed by one replica, the very next intent of another is lost: nothing is remembered anywhere."""
+    async with postgres_place.opened() as one, postgres_place.opened() as other:
+        ready = await created(one, "AAAAA1", State.APPROVED)
+        assert await other.switches() == {}
+        await one.commit(Commit(at=START, switchings=(Switching(None, PAUSE),)))
+        intent = Commit(at=START, moves=(Move(ready, sending(ready)),))
+        assert await other.commit(intent) == Lost(LostBecause.PAUSED, ready)

@@ -121,7 +121,7 @@ async def test_security_freezes_and_repairs(any_stage: Stage) -> None:
 
 
 async def test_paused_everything_waits_and_says_so(any_stage: Stage) -> None:
-    """Approvals go on, nothing is written, the card names who paused; after `resume` it is carried out."""
+    """I9: approvals go on, nothing is written, the card names who paused; then it is carried out."""
     await play(
         any_stage,
         f"""

@@ -115,7 +115,7 @@ async def test_only_admins_turn_it_and_all_of_it_is_audited(h: House) -> None:
 
 
 async def test_the_breaker_closes_by_itself_and_two_admins_open_it(tmp_path: Path) -> None:
-    """One write too many in an hour stops everything; one admin alone does not reopen it, twice neither."""
+    """I2: one write too many in an hour stops everything; one admin alone does not reopen it."""
     outside, rules = administered(limits=Limits(writes_per_hour=2))
     outside.managers[NED] = MARTA
     async with house(tmp_path, outside=outside, rules=rules) as h:
