@@ -60,6 +60,7 @@ class Judge:
         events = [name for name, _ in await way.events()]
         attempts = events.count("attempted")
         wrong = [] if attempts >= effects else ["a write without an audited intent"]
+        wrong += ["a write before its intent was on disk"] if self.site.unintended else []
         wrong += ["sent a third time"] if await way.sends() > 2 else []
         if attempts and events[-1] == "attempted":
             wrong.append("no result behind the intent")

@@ -61,6 +61,7 @@ class Site:
     hooks: dict[str, Act] = field(default_factory=dict)
     dead: bool = False
     requests: int = 0
+    unintended: int = 0
     broken: bool = False
     _back: sa.Engine | None = None
 
@@ -70,7 +71,21 @@ class Site:
         if self.dead:
             raise PowerCut(name)
         act = self.hooks.pop(name, None)
+        if name == "before write":
+            return self._intended(act)
         return act() if act else None
+
+    async def _intended(self, act: Act | None) -> None:
+        """No write without its intent on disk, in the change and in the audit."""
+        query = (
+            "SELECT count(*) FROM operations o JOIN changes c ON c.id = o.change_id"
+            " JOIN audit a ON a.change_id = c.id"
+            " WHERE c.state = 'applying' AND o.state = 'sending' AND a.name LIKE :name"
+        )
+        if (await self.sql(query, name="%:attempted"))[0][0] == 0:
+            self.unintended += 1
+        if act is not None:
+            await act()
 
     def at(self, moment: str, act: Act) -> None:
         """Do this once, there."""

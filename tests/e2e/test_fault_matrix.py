@@ -17,7 +17,7 @@ import pytest
 import pytest_asyncio
 from fault_judge import Judge
 from fault_kinds import KINDS
-from fault_site import STEPS, TWO_HOURS, Site, Step, Way, open_site
+from fault_site import BY_PEOPLE, STEPS, TWO_HOURS, Site, Step, Way, open_site
 from stage import Sandbox
 
 from bot.ports import StoreUnavailable
@@ -178,9 +178,7 @@ async def test_a_fault_ends_as_the_table_says(
     if (fault.startswith(ALARMED) and letter != "R") or letter in "AP":
         wrong += [] if judge.alarmed() else ["no alarm in the log and the counters"]
     await go_on(way, step, letter)
-    wrong += await judge.settle(
-        way, ENDS.get(letter, "expired" if fault.startswith("f16") and step is Step.TELL else "applied")
-    )
+    wrong += await judge.settle(way, kind.ends or ENDS.get(letter, "applied"))
     assert wrong == [], (wrong, way.answer, await way.row(), await way.events())
     site.broken = False
 
@@ -191,6 +189,10 @@ async def go_on(way: Way, step: Step, letter: str) -> None:
         way.answer = await way.post(step)
         assert way.answer.status == 201, way.answer
         await way.name()
+    if letter == "D" and step in BY_PEOPLE:
+        kept = await way.kept()
+        await way.post(step)
+        assert await way.kept() == kept, "the same again did something"
     nexts = {"": Step.RECEIVE, "previewed": Step.SAVE, "pending": Step.VOTE}
     for _ in range(4):
         await way.site.work()
