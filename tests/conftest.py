@@ -17,8 +17,13 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from _pytest.terminal import TerminalReporter
+from hypothesis import HealthCheck, settings
 
 from bot.store.engine import read_url
+
+# Promises are tested, not the speed of the machine.
+settings.register_profile("ringfence", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("ringfence")
 
 LOCAL = "postgresql+psycopg://root@127.0.0.1/test"
 NOT_RUN = "PostgreSQL: not run"
