@@ -17,8 +17,8 @@ from fleet import HELD, fleet, number_of, patience
 from kill_drive import FINAL
 from stage import Sandbox
 
+from bot.questions import verify_audit
 from bot.settings.environment import load_settings
-from bot.wiring import verify_audit
 
 CHANGES = int(os.environ.get("CHANGES", "500"))
 LANES = 4
