@@ -230,7 +230,9 @@ async def test_kill_nine_loses_nothing_and_doubles_nothing(
         await made.measure()
         working = [asyncio.create_task(made.people.work(lane)) for lane in range(LANES)]
         chance, most = random.Random(SEED), MOST_SECONDS
-        ends = await killed_so_often(made.lives, KILLS[name], chance, alone=ALONE, most_seconds=most)
+        # Work of the dead waits for the end of their leases there, so shorter lives would prove less.
+        alone = ALONE and name == "sqlite"
+        ends = await killed_so_often(made.lives, KILLS[name], chance, alone=alone, most_seconds=most)
         killing = time.monotonic() - began
         made.people.over.set()
         await made.lives.begin()
@@ -251,7 +253,7 @@ async def test_kill_nine_loses_nothing_and_doubles_nothing(
             assert person["phones"]["mobile"] == (mine[-1]["after"] if mine else "+1 2065550110")
         kills = sum(ends.values())
         assert kills >= min(KILLS[name], KILLS_AT_LEAST)
-        assert not (ALONE and (name, kills) == ("sqlite", 200)) or killing < 90
+        assert not (alone and kills == 200) or killing < 90
         assert kills < KILLS_AT_LEAST or len(effects) >= kills / 8, "too little happened to prove anything"
 
 
