@@ -157,6 +157,7 @@ class World:
         self.seen: dict[str, tuple[State, int]] = {}
         self.judge: JudgingDirectory | None = None
         self.checks = 0
+        self._reader: sqlite3.Connection | None = None
         self.open()
 
     # --- lives --------------------------------------------------------------------------------------------
@@ -206,6 +207,8 @@ class World:
         return result
 
     def close(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
         self.loop.run_until_complete(self._stack.aclose())
         self.loop.run_until_complete(self.loop.shutdown_default_executor())
         self.loop.close()
@@ -294,9 +297,10 @@ class World:
 
     # --- what is written ----------------------------------------------------------------------------------
     def db(self, query: str, *values: object) -> list[tuple[Any, ...]]:
-        address = f"file:{self.folder / 'ringfence.db'}?mode=ro"
-        with contextlib.closing(sqlite3.connect(address, uri=True)) as database:
-            return list(database.execute(query, values))
+        if self._reader is None:
+            address = f"file:{self.folder / 'ringfence.db'}?mode=ro"
+            self._reader = sqlite3.connect(address, uri=True, isolation_level=None)
+        return list(self._reader.execute(query, values))
 
     def rows(self) -> dict[str, tuple[State, int]]:
         found = self.db("SELECT id, state, row_version FROM changes")
