@@ -69,14 +69,17 @@ async def test_a_rolling_restart_loses_no_click(
     """One after the other is told to stop and comes back while people click: each is answered."""
     async with fleet(sandbox, migrated_schema, tmp_path, targets=LANES, lanes=LANES) as there:
         await there.begin()
-        await asyncio.sleep(0.2)  # the address looks who is ready
+        await asyncio.sleep(0.8)  # the address looks who is ready
         working = [asyncio.create_task(there.people.work(lane)) for lane in range(LANES)]
+        knocking = asyncio.create_task(there.knock())
         for life in there.lives:
             clicked = sum(there.people.statuses.values())
             await there.until(lambda c=clicked: sum(there.people.statuses.values()) > c + 5, patience(90))
             await life.stop()
             await life.begin()
             assert await life.ready()
+        assert not knocking.done(), knocking.exception()
+        knocking.cancel()
         there.people.over.set()
         await asyncio.gather(*working)
         await there.until(lambda: there.count(OPEN) + there.count(WAITING) == 0, patience(90))
