@@ -125,13 +125,7 @@ async def assembled(
     """Everything built and opened; closed in reverse order. The wraps let a test stand between the parts."""
     async with contextlib.AsyncExitStack() as stack:
         outside = await _outside(settings, clock or SystemClock(), wrap_store, wrap_directory, stack)
-        addresses = Addresses(
-            outside.store,
-            outside.clock,
-            settings.start_url or "",
-            settings.tenant_id,
-            f"28:{settings.app_id}",
-        )
+        addresses = _addresses(settings, outside)
         turns = Turns(outside.store if outside.shared else None, outside.clock, outside.worker)
         messenger = TeamsMessenger(outside.store, outside.connectors, addresses, turns)
         desk = _desk(settings, policy, outside, messenger)
@@ -156,6 +150,11 @@ async def assembled(
             outside.counters,
             lambda: _check_groups(graph, policy),
         )
+
+
+def _addresses(settings: Settings, outside: _Outside) -> Addresses:
+    bot_id = f"28:{settings.app_id}"
+    return Addresses(outside.store, outside.clock, settings.start_url or "", settings.tenant_id, bot_id)
 
 
 @dataclass(frozen=True, slots=True)

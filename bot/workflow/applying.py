@@ -206,15 +206,13 @@ class Applying:
         )
         after = replace(change.having(sending), state=State.APPLYING, expires_at=None)
         facts = {**result_facts(sending), "content": change.content_hash, "before_key": operation.before_key}
-        fresh = change.state in _AGREED
-        leave = await self._freezing.has_leave(change)
         gate = await self._switches.gate()
         intent = await self._progress.intend(
             stored,
             after,
             facts,
-            unexpired=fresh,
-            despite_freeze=leave,
+            unexpired=change.state in _AGREED,
+            despite_freeze=await self._freezing.has_leave(change),
             ceiling=gate.ceiling,
             earlier=numbers.held,
         )

@@ -163,15 +163,15 @@ class Deciding:
         me, because = PersonRef.of(actor.person), hide_numbers(ballot.because.strip())[:500]
         if ballot.verdict is Verdict.REJECT and ballot.kind is NoKind.WRONG_PERSON:
             return await self._passed_on(change, step, me, via, because, envelope)
-        vote = Vote(step.n, me, ballot.verdict, self._parts.now(), change.content_hash, via, because)
-        vote = replace(vote, shown_at=await self._haste.shown_at(change, me.oid))
-        vote = (
-            replace(vote, how=ballot.how)
-            if vote.verdict is Verdict.APPROVE
-            else replace(vote, kind=ballot.kind)
+        approves = ballot.verdict is Verdict.APPROVE
+        vote = replace(
+            Vote(step.n, me, ballot.verdict, self._parts.now(), change.content_hash, via, because),
+            shown_at=await self._haste.shown_at(change, me.oid),
+            how=ballot.how if approves else None,
+            kind=None if approves else ballot.kind,
         )
         voted = replace(change, votes=(*(v for v in change.votes if _stays(v, vote)), vote))
-        if vote.verdict is Verdict.APPROVE:
+        if approves:
             found, hasty = await self._waiting.voted(voted), await self._haste.alarm(change, vote)
             told = replace(
                 found,
@@ -181,14 +181,18 @@ class Deciding:
             return self._commit("approved", change, told, vote, envelope)
         ended_so = Next(ended(voted, State.REJECTED, self._parts, _ending(voted, vote), me))
         decision = self._commit("rejected", change, ended_so, vote, envelope)
-        if ballot.kind is not NoKind.FRAUD:
+        return await self._frozen(decision, change, vote, envelope)
+
+    async def _frozen(self, decision: Commit, change: Change, vote: Vote, envelope: Envelope) -> Commit:
+        """With the person frozen and security alerted, when the rejection says that it is fraud."""
+        if vote.kind is not NoKind.FRAUD:
             return decision
         mark = await self._freezing.mark(
             FreezeKind.FRAUD,
             change.target,
-            me,
+            vote.person,
             change=change,
-            why=because,
+            why=vote.because,
             correlation=envelope.correlation_id,
         )
         return replace(
