@@ -36,6 +36,9 @@ PATIENCE_MS = 40
 TWO_HOURS = (6, 15, 45, 5, 60, 240, 600, 1800, 1800, 1800, 900)
 
 
+REQUESTS_A_SITE = 8
+
+
 class Step(StrEnum):
     """The way of one request."""
 
@@ -64,6 +67,11 @@ class Site:
     unintended: int = 0
     broken: bool = False
     _back: sa.Engine | None = None
+
+    @property
+    def is_spent(self) -> bool:
+        """Something went wrong here, or so much happened that to look at all of it takes longer than a new one."""
+        return self.broken or self.requests >= REQUESTS_A_SITE
 
     # --- moments ----------------------------------------------------------------------------------------
     def moment(self, name: str) -> Awaitable[None] | None:

@@ -104,7 +104,7 @@ class Hall:
     _made: int = 0
 
     async def site(self, database: str) -> Site:
-        if database in self._open and self._open[database][0].broken:
+        if database in self._open and self._open[database][0].is_spent:
             await self._open.pop(database)[1].aclose()
         if database not in self._open:
             self._made += 1
