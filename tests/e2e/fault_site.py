@@ -70,7 +70,7 @@ class Site:
 
     @property
     def is_spent(self) -> bool:
-        """Something went wrong here, or so much happened that to look at all of it takes longer than a new one."""
+        """Something went wrong here, or so much happened that a new one costs less than looking back."""
         return self.broken or self.requests >= REQUESTS_A_SITE
 
     # --- moments ----------------------------------------------------------------------------------------

@@ -32,7 +32,7 @@ from bot.store.engine import read_url
 from bot.workflow.desk import Desk
 from tests.doubles.house import ALICE, MARTA, OLIVIA, HandClock, House, directory, house, oid
 
-RACES = int(os.environ.get("RACES", "2000"))
+RACES = int(os.environ.get("RACES", "300"))
 # Memory, so that a full synchronous write costs nothing.
 SHM = "/dev/shm" if Path("/dev/shm").is_dir() else ""  # noqa: S108
 ACTIVITIES = count(1)

@@ -20,7 +20,7 @@ from stage import Sandbox
 from bot.questions import verify_audit
 from bot.settings.environment import load_settings
 
-CHANGES = int(os.environ.get("CHANGES", "500"))
+CHANGES = int(os.environ.get("CHANGES", "150"))
 LANES = 4
 OPEN = "changes WHERE state IN ('approved', 'applying', 'unconfirmed')"
 WAITING = "outbox WHERE state = 'waiting'"
