@@ -10,7 +10,7 @@ import contextlib
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -109,29 +109,33 @@ def live() -> Iterator[tuple[str, Step, str]]:
 
 @dataclass
 class Hall:
-    """One site for each database, opened when first wanted and given up after something went wrong."""
+    """One site at a time, for one database: it stands in the environment of the process, which has one.
+
+    Given up when it is spent, or the other database is wanted.
+    """
 
     sandbox: Sandbox
     folder: Path
     migrated: Path
     schemas: Callable[[], AbstractContextManager[str]]
-    _open: dict[str, tuple[Site, AsyncExitStack]] = field(default_factory=dict)
+    _open: tuple[str, Site, AsyncExitStack] | None = None
     _made: int = 0
 
     async def site(self, database: str) -> Site:
-        if database in self._open and self._open[database][0].is_spent:
-            await self._open.pop(database)[1].aclose()
-        if database not in self._open:
+        if self._open is not None and (self._open[0] != database or self._open[1].is_spent):
+            await self.close()
+        if self._open is None:
             self._made += 1
             stack = AsyncExitStack()
             url = "" if database == "sqlite" else stack.enter_context(self.schemas())
             opening = open_site(self.sandbox, self.folder / str(self._made), self.migrated, url)
-            self._open[database] = (await stack.enter_async_context(opening), stack)
-        return self._open[database][0]
+            self._open = (database, await stack.enter_async_context(opening), stack)
+        return self._open[1]
 
     async def close(self) -> None:
-        for _, stack in self._open.values():
-            await stack.aclose()
+        if self._open is not None:
+            open_now, self._open = self._open, None
+            await open_now[2].aclose()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
