@@ -31,7 +31,7 @@ RATE = 20.0
 # What things take on a machine that starts the bot in START_SECONDS; a slower one gets more of everything.
 START_SECONDS = 0.2
 ANSWER_SECONDS = 3.0
-LIFE_SECONDS, SECONDS_A_KILL = 0.7, 0.38
+LIFE_SECONDS, SECONDS_A_KILL = 1.2, 0.38
 LANE_PATIENCE = 12.0
 _LATEST = 9
 FINAL = frozenset({"applied", "failed", "conflict", "cancelled", "expired", "rejected", "blocked"})
