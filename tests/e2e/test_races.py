@@ -21,7 +21,7 @@ from bot.domain.outcome import AwaitingApproval, Outcome, Preview, Refused
 from bot.domain.phone import Slot
 from tests.doubles.house import ADA, ALICE, MARTA, OLIVIA, House, house
 
-TRIES = 100
+TRIES = 250
 Step = Callable[[House, Change], Coroutine[Any, Any, Any]]
 
 

@@ -24,7 +24,7 @@ from bot.domain.phone import PhoneNumber, Slot
 from tests.doubles.directory import GLOBAL_ADMINISTRATOR, Fault
 from tests.doubles.house import ADA, ALICE, APPROVERS, MARTA, NED, OLIVIA, OPERATORS, SAM, SECURITY
 
-EXAMPLES = int(os.environ.get("LIFECYCLE_EXAMPLES", "80"))
+EXAMPLES = int(os.environ.get("LIFECYCLE_EXAMPLES", "100"))
 STEPS = int(os.environ.get("LIFECYCLE_STEPS", "50"))
 PHASES = [Phase.reuse, Phase.generate] + [Phase.shrink] * (os.environ.get("LIFECYCLE_SHRINK") == "1")
 MOMENTS = [
