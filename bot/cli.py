@@ -15,8 +15,12 @@ import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bot.settings.problems import Refused
+
+if TYPE_CHECKING:
+    from bot.domain.sheets import FileKind
 
 OK, BAD, USAGE, CONFIG = 0, 1, 2, 78
 ROOT = Path(__file__).resolve().parent.parent
@@ -66,12 +70,29 @@ def _parser() -> argparse.ArgumentParser:
     build.add_argument("--privacy", metavar="URL", help="https page on privacy")
     build.add_argument("--terms", metavar="URL", help="https page with terms of use")
 
+    _bulk_commands(commands)
+
     audit = _group(commands, "audit", "the audit trail")
     _add(audit, "verify", _audit_verify, "check every link of the audit chain")
 
     docs = _add(commands, "docs", _docs, "write the reference pages in docs/")
     docs.add_argument("--check", action="store_true", help="write nothing, fail when a page is out of date")
     return parser
+
+
+def _bulk_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    bulk = _group(commands, "bulk", "many people at once")
+    plan = _add(bulk, "plan", _bulk_plan, "say what would become of a file; nothing is stored or asked for")
+    plan.add_argument("file", type=Path, help=".xlsx or .csv; - reads a .csv from standard input")
+    plan.add_argument("--as", dest="asker", required=True, metavar="USER", help="whoever would send it")
+    plan.add_argument("--out", type=Path, metavar="FILE", help="every row, masked, as .xlsx or .csv")
+    runs = _add(bulk, "run", _bulk_run, "plan a file and submit it to the approvers of the policy")
+    runs.add_argument("file", type=Path, help="the file; - = CSV on standard input")
+    runs.add_argument("--as", dest="asker", required=True, metavar="USER", help="whoever asks for it")
+    choice = ("overwrite", "as-alternate")
+    runs.add_argument("--held", choices=choice, help="what becomes of phones that hold another number")
+    report = _add(bulk, "report", _bulk_report, "count who has which sign-in methods, by department")
+    report.add_argument("--out", type=Path, metavar="FILE", help="everybody by name, as .xlsx or .csv")
 
 
 def _add(
@@ -97,10 +118,11 @@ def version() -> str:
 
 def _serve(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
     from bot.settings.environment import load_settings
-    from bot.settings.policy_file import load_policy
+    from bot.settings.policy_file import load_policy, must_fit
 
     settings = load_settings(environ, Path(".env"))
     policy = load_policy(settings.policy_file)
+    must_fit(policy, settings.graph_profile)
     # Next to nothing of what a start makes is garbage; wiring turns the collector on again when it is done.
     gc.disable()
     from bot import wiring
@@ -199,6 +221,82 @@ def _manifest_build(arguments: argparse.Namespace, environ: Mapping[str, str]) -
             "Links of the maker are still examples: give --website, --privacy and --terms before you publish."
         )
     return OK
+
+
+def _bulk_plan(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    from bot.settings.environment import load_settings
+    from bot.settings.policy_file import load_policy
+
+    out = arguments.out
+    kind, given = _kind_of(out), _content(arguments.file)
+    if given is None or (out is not None and kind is None):
+        return USAGE
+    settings = load_settings(environ, Path(".env"))
+    policy = load_policy(settings.policy_file)
+    from bot import questions
+
+    try:
+        planning = questions.plan_of_file(settings, policy, arguments.asker, *given, kind)
+        lines, made = asyncio.run(planning)
+    except questions.NoQuestion as error:
+        print(error, file=sys.stderr)
+        return USAGE
+    if out is not None:
+        out.write_bytes(made)
+    return _printed(lines)
+
+
+def _bulk_run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    from bot.settings.environment import load_settings
+    from bot.settings.policy_file import load_policy
+
+    given = _content(arguments.file)
+    if given is None:
+        return USAGE
+    settings = load_settings(environ, Path(".env"))
+    policy = load_policy(settings.policy_file)
+    from bot import errands
+    from bot.domain.command import BatchWord
+
+    mode = BatchWord(arguments.held) if arguments.held else None
+    return _printed(asyncio.run(errands.run_file(settings, policy, arguments.asker, *given, mode)))
+
+
+def _content(file: Path) -> tuple[str, bytes] | None:
+    """Name and bytes of a file, or of standard input; says so when it cannot be read."""
+    try:
+        if str(file) == "-":
+            return "standard-input.csv", sys.stdin.buffer.read()
+        return file.name, file.read_bytes()
+    except OSError as error:
+        print(f"{file}: it cannot be read ({type(error).__name__})", file=sys.stderr)
+        return None
+
+
+def _bulk_report(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    from bot.settings.environment import load_settings
+
+    out: Path | None = arguments.out
+    kind = _kind_of(out)
+    if out is not None and kind is None:
+        return USAGE
+    settings = load_settings(environ, Path(".env"))
+    from bot import questions
+
+    lines, content = asyncio.run(questions.registration_report(settings, kind))
+    if out is not None:
+        out.write_bytes(content)
+    return _printed(lines)
+
+
+def _kind_of(out: Path | None) -> FileKind | None:
+    """The kind of file that a name asks for; says so when there is none."""
+    from bot.domain.sheets import FileKind
+
+    kind = next((kind for kind in FileKind if out is not None and out.suffix == f".{kind.value}"), None)
+    if out is not None and kind is None:
+        print(f"{out}: the name must end in .xlsx or .csv", file=sys.stderr)
+    return kind
 
 
 def _audit_verify(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:

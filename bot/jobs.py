@@ -21,6 +21,7 @@ LEASE = timedelta(seconds=60)
 IDLE_AT_MOST = 1.0
 RETRY_FIRST, RETRY_MOST = 1.0, 300.0
 TRIES = 12
+CLAIMED_MOST = 60
 BROKEN_TRIES = 5
 SKEW_ALLOWED = timedelta(seconds=60)
 SKEW_EVERY = timedelta(seconds=30)
@@ -240,14 +241,16 @@ class Jobs:
             raise
 
     async def _deliver(self, message: Message) -> None:
-        if message.attempts > TRIES:
-            # Only what broke every time comes here: what is put off ends below.
+        # What the workflow does itself nobody else does: it is put off, never given up for being late.
+        lasting = message.kind is MessageKind.STEP
+        if message.attempts > CLAIMED_MOST and not lasting:
+            # Claimed again and again and never finished: it takes the process with it. What is put off, and
+            # what cannot be made, ends below; a process that dies of something else costs few of these.
             await self._give_up(message, "the message could not be made")
             return
-        alerting = self._desk.alerting
-        role = alerting.is_for_a_role(message)
+        doing = self._desk.doing(message)
         try:
-            outcome = await (alerting.fan_out(message) if role else self._messenger.deliver(message))
+            outcome = await (doing(message) if doing else self._messenger.deliver(message))
         except StoreUnavailable:
             raise
         except Exception as error:
@@ -259,10 +262,11 @@ class Jobs:
         self._metrics.count("messages", outcome.result.value)
         if outcome.result is Delivery.DONE:
             await self._store.message_done(message.key)
-        elif outcome.result is Delivery.LATER and message.attempts < TRIES:
+        elif outcome.result is Delivery.LATER and (lasting or outcome.untried or message.attempts < TRIES):
             seconds = min(RETRY_FIRST * 2 ** (message.attempts - 1), RETRY_MOST)
             wait = outcome.retry_after or timedelta(seconds=seconds)
-            await self._store.message_later(message.key, self._clock.now() + wait)
+            due_at = self._clock.now() + wait
+            await self._store.message_later(message.key, due_at, tried=not outcome.untried)
         else:
             await self._give_up(message, outcome.why)
 
@@ -275,6 +279,8 @@ class Jobs:
             await self._desk.deciding.unreachable(message.change_id, message.to_oid, why)
         elif message.kind is MessageKind.ALERT:
             self._desk.alerting.lost(message, why)
+        elif message.kind is MessageKind.ONBOARDING:
+            await self._desk.onboarding.undelivered(message, why)
         await self._store.message_dead(message.key, why)
         if message.kind is MessageKind.NOTICE:
             alarm(log, "message", f"news of {message.change_id or 'no change'} was given up: {why}")

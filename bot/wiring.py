@@ -17,13 +17,12 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import aiohttp
 from aiohttp import web
 
+from bot.adapters import graph_of, keyring_of, tokens_of
 from bot.domain.policy import Policy
-from bot.graph.client import GraphClient
 from bot.graph.directory import GraphDirectory
 from bot.graph.lanes import Lanes
 from bot.jobs import Jobs
@@ -31,14 +30,14 @@ from bot.ports import (
     Clock,
     Directory,
     DirectoryUnavailable,
-    LaneBook,
     Messenger,
     Store,
     StoreUnavailable,
     WorkflowKeys,
 )
-from bot.settings.environment import Identity, Settings
+from bot.settings.environment import Settings
 from bot.settings.problems import Problem, Refused
+from bot.sheets.process import ChildSheets
 from bot.store.keyring import KeyFileUnsafe, KeyMissing, KeyRing
 from bot.store.lock import DatabaseInUse
 from bot.store.migrate import SchemaAhead
@@ -49,12 +48,14 @@ from bot.teams.adapter import RingfenceAdapter
 from bot.teams.addresses import Addresses
 from bot.teams.connector import Connectors
 from bot.teams.drawing import Turns
+from bot.teams.files import Files
 from bot.teams.gate import Gate, explain
 from bot.teams.handler import TURN_SECONDS, RingfenceBot
 from bot.teams.outbound import TeamsMessenger
+from bot.teams.pacing import Pace
 from bot.teams.signing_keys import SigningKeys
+from bot.teams.transfer import FileRules, Transfers
 from bot.telemetry import Counters, configure_logging
-from bot.tokens import Certificate, Credential, EntraTokens, ManagedIdentity, Secret
 from bot.web import Limits, build_app
 from bot.web import serve as serve_http
 from bot.workflow.desk import Desk
@@ -130,10 +131,13 @@ async def assembled(
         messenger = TeamsMessenger(outside.store, outside.connectors, addresses, turns)
         desk = _desk(settings, policy, outside, messenger)
         jobs = _jobs(policy, outside, desk, messenger, real_clock=clock is None)
-        keys = SigningKeys(
-            settings.metadata_url, outside.session, outside.clock, count=outside.counters.count
-        )
-        bot = RingfenceBot(desk, messenger, addresses, jobs.wake, turn_seconds=turn_seconds)
+        count = outside.counters.count
+        keys = SigningKeys(settings.metadata_url, outside.session, outside.clock, count=count)
+        rules = FileRules(settings.file_hosts, settings.cloud.file_suffix, settings.allow_loopback)
+        transfers = Transfers(rules)
+        stack.push_async_callback(transfers.close)
+        files = Files(desk, transfers, outside.connectors, messenger.tell)
+        bot = RingfenceBot(desk, messenger, addresses, files, jobs.wake, turn_seconds=turn_seconds)
         stack.push_async_callback(bot.settle)
         await outside.store.watch(jobs.wake)
         await keys.warm()
@@ -176,6 +180,7 @@ class _Outside:
     graph: GraphDirectory
     index: NumberIndex
     directory: IndexedDirectory
+    wide: Directory
 
 
 async def _outside(
@@ -194,14 +199,18 @@ async def _outside(
     # One identity for both keeps one cache of tokens.
     apart = settings.graph_identity != settings.identity
     graph_tokens = tokens_of(settings, settings.graph_identity, clock, counters) if apart else tokens
-    graph = graph_of(settings, graph_tokens, clock, counters, store)
+    lanes = Lanes(random.SystemRandom().random)
+    graph = graph_of(settings, graph_tokens, clock, counters, store, lanes=lanes)
+    wide = graph_of(settings, graph_tokens, clock, counters, store, lanes=lanes, wide=True)
     stack.push_async_callback(graph.aclose)
+    stack.push_async_callback(wide.aclose)
     await graph.resume()
     rules = _gate_rules(settings)
     connectors = Connectors(
         session,
         lambda: tokens.get(settings.bot_scope),
         lambda url: service_url_problem(url, rules) is None,
+        pace=Pace() if settings.send_pace == "teams" else None,
     )
     index = NumberIndex(store, ring.derive_oldest(KEY_PURPOSE), clock, counters, graph)
     stack.push_async_callback(index.settle)
@@ -210,6 +219,7 @@ async def _outside(
         f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}",
         settings.database.sqlite_path is None,
         *(clock, counters, ring, store, wrap_store(store), session, connectors, graph, index, directory),
+        wrap_directory(wide),
     )
 
 
@@ -229,6 +239,9 @@ def _desk(settings: Settings, policy: Policy, outside: _Outside, messenger: Team
             index=outside.index,
             read_only=settings.read_only,
             cloud=settings.cloud.name,
+            sheets=ChildSheets(),
+            reports=outside.graph,
+            wide=outside.wide,
         )
     )
     messenger.attach(desk)
@@ -362,50 +375,6 @@ async def _store(settings: Settings, clock: Clock, stack: contextlib.AsyncExitSt
         # One process per file: whoever held a lease before us is gone.
         await store.release_leases(None)
     return store
-
-
-def keyring_of(settings: Settings) -> KeyRing:
-    """The data keys of the settings, or the key file beside SQLite."""
-    if settings.data_keys:
-        return KeyRing([(key.id, key.secret) for key in settings.data_keys])
-    return KeyRing.beside_sqlite(settings.database.sqlite_path or Path())
-
-
-def tokens_of(settings: Settings, identity: Identity, clock: Clock, counters: Counters) -> EntraTokens:
-    """Tokens of one app registration, by its secret, certificate or managed identity."""
-    credential: Credential = ManagedIdentity()
-    if identity.certificate is not None:
-        credential = Certificate(identity.certificate)
-    elif not identity.managed:
-        credential = Secret(identity.secret.get_secret_value())
-    return EntraTokens(
-        identity.app_id,
-        settings.tenant_id,
-        settings.login_base_url,
-        credential,
-        custom_host=settings.custom_login_host,
-        clock=clock,
-        count=counters.count,
-    )
-
-
-def graph_of(
-    settings: Settings, tokens: EntraTokens, clock: Clock, counters: Counters, book: LaneBook
-) -> GraphDirectory:
-    """Microsoft Graph for this installation. book: where its pauses are kept."""
-    client = GraphClient(
-        settings.graph_base_url,
-        settings.tenant_id,
-        tokens,
-        clock,
-        Lanes(random.SystemRandom().random),
-        random.SystemRandom().random,
-        count=counters.count,
-        book=book,
-    )
-    return GraphDirectory(
-        client, profile=settings.graph_profile, cloud=settings.cloud.name, count=counters.count
-    )
 
 
 def _gate_rules(settings: Settings) -> GateRules:

@@ -14,7 +14,7 @@ from bot.domain import reasons
 from bot.domain.change import State
 from bot.domain.people import Reader, Role
 
-from . import changes, forms, pages, refusals
+from . import batches, changes, forms, onboarding, pages, refusals
 from .sheet import Drawn
 from .words import Words, words_for, words_of
 
@@ -25,6 +25,9 @@ def draw(outcome: o.Outcome, reader: Reader) -> Drawn:
     """The card of an outcome for one reader, and its plain twin. Do not change the card: it may be shared."""
     if isinstance(outcome, o.Page) and outcome.kind in (o.PageKind.HELP, o.PageKind.HI):
         return _standing_page(outcome.kind, reader.roles, reader.locale)
+    batch = batches.view_of(outcome)
+    if batch is not None and batches.is_shown_whole(outcome, batch[0].change):
+        return batches.drawn(outcome, *batch, words_of(reader))
     return _draw(outcome, reader, words_of(reader))
 
 
@@ -48,10 +51,10 @@ def _draw(outcome: o.Outcome, reader: Reader, _: Words) -> Drawn:
             return changes.unconfirmed(outcome, _)
         case o.Page():
             return pages.page(outcome, reader, _)
-        case o.Choice():
-            return forms.choice(outcome, _)
-        case o.Form():
-            return forms.form(outcome, _)
+        case o.Choice() | o.Form():
+            return forms.draw(outcome, _)
+        case o.Invitation() | o.OnboardingReport() | o.NewPeopleList() | o.PassShown():
+            return onboarding.draw(outcome, _)
     assert_never(outcome)
 
 

@@ -23,6 +23,7 @@ from bot.domain.reason import Refusal
 from . import phrases, verbs
 from .aftercare import afterwards, emergency
 from .decisions import approve, not_you, press, reject
+from .passes import pass_terms, waiting_pass
 from .proofs import proof_line
 from .refusals import code_line, reason_lines, run
 from .sentences import sentences_of
@@ -117,15 +118,18 @@ def working(outcome: Working, _: Words) -> Drawn:
     view, change = outcome.view, outcome.view.change
     if view.paused is not None and change.state is not State.APPLYING:
         sheet.status("‖", msg("Approved, and paused"), "accent")
+    elif change.is_pass and change.state is not State.APPLYING:
+        sheet.status("◑", msg("Approved: the pass can be made"), "accent")
     else:
         sheet.status(*phrases.STATES[change.state])
     subject(sheet, _, change, mine=view.audience is Audience.TARGET)
     emergency(sheet, _, change)
     votes(sheet, _, change)
-    if change.state is State.COOLING and change.due_at:
+    if change.state is State.COOLING and change.due_at and not view.may_show_pass:
         sheet.say(msg("It starts {when}; until then it can be cancelled."), when=_.when(change.due_at))
-    elif view.paused is None:
+    elif view.paused is None and not change.is_pass:
         sheet.say(msg("This card changes by itself when the result is certain."))
+    waiting_pass(sheet, _, view)
     _paused(sheet, _, view)
     not_you(sheet, _, view)
     _buttons(sheet, _, view)
@@ -182,11 +186,15 @@ def unconfirmed(outcome: Unconfirmed, _: Words) -> Drawn:
     sheet.status(*phrases.STATES[State.UNCONFIRMED])
     sheet.title(msg("We do not know yet"))
     sheet.say(msg("The change was sent, but the directory gave no certain answer. It may be done already."))
-    if change.due_at:
+    if change.is_pass:
+        sheet.say(msg("Nobody has seen a pass. If one was made, the next one makes it void."))
+    elif change.due_at:
         sheet.say(msg("I look again {when} and then say here how it stands."), when=_.when(change.due_at))
     else:
         sheet.say(msg("I keep looking and then say here how it stands."))
-    if view.audience is not Audience.TARGET:
+    if change.is_pass:
+        waiting_pass(sheet, _, view)
+    elif view.audience is not Audience.TARGET:
         sheet.box("⚠", "warning", msg("Please do not repeat it elsewhere in the meantime."))
     about(sheet, _, view)
     not_you(sheet, _, view)
@@ -201,8 +209,10 @@ def _for_approver(sheet: Sheet, _: Words, view: View) -> None:
     sheet.say(said.asked, **op_facts(_, change, op))
     for note in change.notes:
         if note in phrases.BEFORE_DECIDING or note not in phrases.EFFECTS:
-            sheet.point(phrases.EFFECTS.get(note, "{note}"), "⚠", note=note, name=change.target.name)
+            glyph = phrases.GLYPHS.get(note, "⚠")
+            sheet.point(phrases.EFFECTS.get(note, "{note}"), glyph, note=note, name=change.target.name)
     signals(sheet, _, change)
+    pass_terms(sheet, _, change)
     sheet.pair(msg("Reason"), "{reason}", reason=change.reason or _(msg("none given")))
     if change.ticket:
         sheet.pair(msg("Ticket"), "{ticket}", ticket=change.ticket)
@@ -221,16 +231,15 @@ def _for_approver(sheet: Sheet, _: Words, view: View) -> None:
     if change.expires_at:
         sheet.pair(msg("Decide until"), "{when}", when=_.when(change.expires_at))
     not_asked(sheet, _, change, until=change.step)
-    sheet.quiet(
-        msg("Not sure? Ask {name} in person or by a way you already know, never by the new number."),
-        "Medium",
-        name=change.target.name,
-    )
+    unsure = msg("Not sure? Ask {name} in person or by a way you already know, never by the new number.")
+    unsure_pass = msg("Not sure? Ask {name} in person or by a way you already know.")
+    sheet.quiet(unsure_pass if change.is_pass else unsure, "Medium", name=change.target.name)
 
 
 def _for_target(sheet: Sheet, _: Words, view: View) -> None:
     change = view.change
-    sheet.title(msg("Somebody asked to change your phone"))
+    asked = msg("Somebody asked for a pass to sign in as you")
+    sheet.title(asked if change.is_pass else msg("Somebody asked to change your phone"))
     for op in change.operations:
         sheet.say(sentences_of(change).asked_of_you, **op_facts(_, change, op))
     emergency(sheet, _, change)

@@ -55,7 +55,20 @@ def approve(_: Words, view: View) -> ac.ShowCardAction:
         ],
     )
     button = _sending(_, view, msg("Approve"), verbs.APPROVE, "positive")
-    return _opening(_(msg("Approve …")), [field], button)
+    fields: list[ac.CardElement] = [field, line_field(_, name)] if view.wants_line else [field]
+    return _opening(_(msg("Approve …")), fields, button)
+
+
+def line_field(_: Words, name: str) -> ac.TextInput:
+    """Where the approver called, in their own words; never the number that is to be approved."""
+    return ac.TextInput(
+        id=verbs.LINE,
+        label=_(msg("On which line that you knew before did you speak to {name}?"), name=name),
+        is_required=True,
+        error_message=_(msg("Please say on which line.")),
+        max_length=verbs.LINE_LENGTH,
+        placeholder=_(msg("For example: desk extension, or a video call I started")),
+    )
 
 
 def reject(_: Words, view: View) -> ac.ShowCardAction:

@@ -17,6 +17,7 @@ from bot.domain.command import (
     Check,
     Freeze,
     History,
+    IssuePass,
     Order,
     RemovePhone,
     SetPhone,
@@ -26,6 +27,7 @@ from bot.domain.command import (
     Unfreeze,
     WhoKind,
 )
+from bot.domain.onboarding_commands import Onboard
 from bot.domain.outcome import Choice, Form
 from bot.domain.people import Person
 from bot.domain.phone import EXAMPLES, Slot
@@ -44,6 +46,11 @@ MOST_BUTTONS: Final = 6
 MOST_CHOICES: Final = 25
 BUTTON_NAME: Final = 24
 _TAIL = 4
+
+
+def draw(outcome: Form | Choice, _: Words) -> Drawn:
+    """Either of them."""
+    return form(outcome, _) if isinstance(outcome, Form) else choice(outcome, _)
 
 
 def form(outcome: Form, _: Words) -> Drawn:
@@ -113,6 +120,7 @@ _LOOKS: Final[dict[type[object], _Look]] = {
     Show: _Look("show", msg("Show {name} {tail}"), msg("Or type `show NAME@COMPANY`"), True),
     History: _Look("history", msg("History of {name} {tail}"), msg("Or type `history NAME@COMPANY`"), True),
     Freeze: _Look("freeze", msg("Freeze {name} {tail}"), msg("Or type `freeze NAME@COMPANY because WHY`")),
+    Onboard: _Look("onboard", msg("Onboard {name} {tail}"), msg("Or type `onboard NAME@COMPANY`")),
     Unfreeze: _Look("unfreeze", msg("Unfreeze {name} {tail}"), msg("Or type `unfreeze NAME@COMPANY`")),
 }
 
@@ -163,6 +171,9 @@ def _kind(filled: Order) -> tuple[str, str, str]:
         case SmsSignIn(enable=True):
             usage = msg("Or type `enable sms sign-in for WHO because WHY`.")
             return verbs.FORM_SMS_ON, msg("Switch SMS sign-in on"), usage
+        case IssuePass():
+            usage = msg("Or type `issue pass for WHO because WHY`.")
+            return verbs.FORM_PASS, msg("Ask for a Temporary Access Pass"), usage
         case SmsSignIn():
             usage = msg("Or type `disable sms sign-in for WHO because WHY`.")
             return verbs.FORM_SMS_OFF, msg("Switch SMS sign-in off"), usage
@@ -175,7 +186,7 @@ def _picker(_: Words, outcome: Form) -> ac.ChoiceSetInput:
     hint = _(msg("Search by name (you wrote {typed})"), typed=typed) if typed else _(msg("Search by name"))
     return ac.ChoiceSetInput(
         id=verbs.WHO,
-        label=_(msg("Whose phone?")),
+        label=_(msg("Who is it for?") if isinstance(outcome.filled, IssuePass) else msg("Whose phone?")),
         style="filtered",
         wrap=True,
         is_required=True,

@@ -10,6 +10,7 @@ from bot.domain.outcome import PageKind
 
 from . import phrases
 from .refusals import run
+from .sentences import sentences_of
 from .sheet import Sheet
 from .words import Words, msg
 
@@ -36,7 +37,11 @@ def request_line(sheet: Sheet, _: Words, change: Change, kind: PageKind, button:
 def what_of(change: Change, _: Words, of: bool = False) -> str:
     """What a change does, in a few words; of: with whose phone it is."""
     op = change.operations[0]
-    facts = {"slot": _.slot(op.slot), "after": op.after, "name": change.target.name}
+    facts = {"slot": _.slot(op.slot), "after": op.after, "name": change.target.name, "before": op.before}
+    if op.kind is OpKind.BATCH:
+        return _(msg("{what}: {after}"), what=change.reason, after=op.after)
+    if op.kind not in (OpKind.SET, OpKind.REMOVE):
+        return _(sentences_of(change).preview, **facts)
     if op.kind is OpKind.SET:
         return _(msg("{name}: {slot} → {after}") if of else msg("{slot} → {after}"), **facts)
     return _(msg("{name}: remove {slot}") if of else msg("remove {slot}"), **facts)

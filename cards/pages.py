@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final, assert_never
 
 from bot.domain import command as c
+from bot.domain import onboarding_commands as oc
 from bot.domain.access import may
 from bot.domain.command_docs import COMMANDS
 from bot.domain.outcome import MORE_COUNTED, Page, PageKind, Row
@@ -19,7 +20,9 @@ from bot.domain.standing import Standing
 
 from . import phrases
 from .absence import absence_page
+from .batches import file_page, template_page
 from .concerns import concern_page
+from .coverage import report_page
 from .digest import digest_page
 from .foreign import plain
 from .lines import request_line, what_of
@@ -34,10 +37,14 @@ from .words import Words, msg
 MOST_ROWS: Final = 25
 MOST_BUTTONS: Final = 6
 _GROUPS: Final = (
-    (msg("Look"), (c.Show, c.Check, c.History, c.WhoHas, c.OpenRequests)),
-    (msg("Change"), (c.SetPhone, c.RemovePhone, c.Swap, c.SmsSignIn, c.Submit, c.Repeat, c.Undo)),
+    (msg("Look"), (c.Show, c.Check, c.History, c.WhoHas, c.Report, c.OpenRequests)),
+    (
+        msg("Change"),
+        (c.SetPhone, c.RemovePhone, c.Swap, c.SmsSignIn, c.Submit, c.Repeat, c.Undo, c.Bulk, c.OfBatch),
+    ),
     (msg("Decide"), (c.Approvals, c.Approve, c.Reject, c.Withdraw, c.Out)),
-    (msg("Follow"), (c.MyRequests, c.Status, c.Nudge, c.Cancel, c.Take)),
+    (msg("Follow"), (c.MyRequests, c.Status, c.BatchFile, c.Nudge, c.Cancel, c.Take)),
+    (msg("New people"), (oc.Onboard, c.IssuePass, oc.NewPeople, oc.Report, oc.OwnOnboarding)),
     (msg("Stop"), (c.NotMe, c.Freeze, c.Unfreeze, c.Review, c.Pause, c.Resume)),
     (msg("Ask me"), (c.Whoami, c.Explain)),
 )
@@ -48,10 +55,15 @@ _SHORT: Final[dict[type[object], tuple[str, str]]] = {
     c.Check: ("check alice mobile +1 202 555 0123", msg("what a number could be used for, and why not")),
     c.History: ("history alice@contoso.com", msg("past requests")),
     c.WhoHas: ("who has +1 202 555 0123 because reported INC1234", msg("who is known to use a number")),
+    c.Report: ("report", msg("who has which sign-in methods, by department")),
     c.OpenRequests: ("open", msg("all open requests")),
     c.SetPhone: ("set mobile for alice because lost phone INC1234", msg("opens the form, then a preview")),
     c.RemovePhone: ("remove office for alice because she moved", msg("shows a preview")),
     c.Swap: ("swap alice because the old mobile is gone", msg("the alternate becomes the mobile")),
+    c.BatchFile: ("file R-7K2Q9M", msg("a batch row by row, as a masked file")),
+    c.Bulk: ("bulk", msg("a template for many changes from one file")),
+    c.OfBatch: ("retry R-7K2Q9M", msg("the failed rows of your batch once more")),
+    c.IssuePass: ("issue pass for hugo because no phone", msg("a Temporary Access Pass for somebody new")),
     c.Submit: ("submit R-7K2Q9M-4F3A", msg("send your preview to its approvers")),
     c.Repeat: ("repeat R-7K2Q9M", msg("the same again, as a new request")),
     c.Approvals: ("approvals", msg("what waits for you")),
@@ -70,6 +82,10 @@ _SHORT: Final[dict[type[object], tuple[str, str]]] = {
     c.Review: ("review R-7K2Q9M", msg("you have looked at an emergency change")),
     c.Pause: ("pause because a strange burst", msg("nothing is written any more")),
     c.Resume: ("resume", msg("writes go on; after the breaker by two admins")),
+    oc.Onboard: ("onboard hugo@contoso.com", msg("a card for somebody's very first phone")),
+    oc.NewPeople: ("new people", msg("first phones that wait for you")),
+    oc.Report: ("onboarding report", msg("how the onboardings stand")),
+    oc.OwnOnboarding: ("onboarding", msg("your own card, if you are new")),
     c.Whoami: ("whoami", msg("your account and your roles, as I see them")),
     c.Explain: ("explain policy.protected", msg("what the code of a refusal means")),
 }
@@ -99,8 +115,8 @@ def page(outcome: Page, reader: Reader, _: Words) -> Drawn:
             return _history(outcome, _)
         case PageKind.MY_REQUESTS | PageKind.APPROVALS | PageKind.OPEN:
             return _requests(outcome, _)
-        case PageKind.WHO_HAS:
-            return _who_has(outcome, reader, _)
+        case PageKind.WHO_HAS | PageKind.REPORT:
+            return _looked_up(outcome, reader, _)
         case (
             PageKind.FREEZE
             | PageKind.SWITCHES
@@ -111,11 +127,20 @@ def page(outcome: Page, reader: Reader, _: Words) -> Drawn:
             | PageKind.SAME_NUMBER
         ):
             return _for_security(outcome, reader, _)
-        case PageKind.ABSENCE | PageKind.DIGEST:
-            return absence_page(outcome, _) if outcome.kind is PageKind.ABSENCE else digest_page(outcome, _)
         case PageKind.EXPLAIN:
             return _explain(outcome.reason, _)
+        case PageKind.ABSENCE | PageKind.DIGEST | PageKind.BULK | PageKind.BATCH_FILE:
+            return _of_own(outcome, _)
     assert_never(outcome.kind)
+
+
+def _of_own(outcome: Page, _: Words) -> Drawn:
+    """What concerns the reader's own work."""
+    if outcome.kind is PageKind.BULK:
+        return template_page(outcome, _)
+    if outcome.kind is PageKind.BATCH_FILE:
+        return file_page(outcome, _)
+    return absence_page(outcome, _) if outcome.kind is PageKind.ABSENCE else digest_page(outcome, _)
 
 
 def _for_security(outcome: Page, reader: Reader, _: Words) -> Drawn:
@@ -310,7 +335,9 @@ def _explain(reason: Reason | None, _: Words) -> Drawn:
     return sheet.done()
 
 
-def _who_has(outcome: Page, reader: Reader, _: Words) -> Drawn:
+def _looked_up(outcome: Page, reader: Reader, _: Words) -> Drawn:
+    if outcome.coverage is not None:
+        return report_page(outcome.coverage, _)
     if outcome.who_has is None:
         raise ValueError("a page of who has, without its answer")
     return who_has(outcome.who_has, reader, _)

@@ -120,12 +120,23 @@ EFFECTS: Final[dict[str, str]] = {
     "default-unreadable": msg(
         "I cannot read which sign-in method is the default, so I cannot watch over it."
     ),
+    "entered-by-them": msg(
+        "{name} entered it in their own chat with me. Speak to them: whoever has the account can fill in the card."
+    ),
+    "entered-for-them": msg("Somebody else entered it for {name}, who confirms it on day one."),
+    "pass": msg(
+        "When its reader asks for it a pass is made that works once; nobody else sees it, nothing keeps it."
+    ),
+    "last-four-typed-twice": msg("The last four digits were typed twice, and they fit."),
     "target-told": msg("{name} is told in Teams, now and at the end."),
     "target-not-told": msg("{name} cannot be told in Teams: tell them by another way."),
     "weak-groups": msg("The groups behind our roles are not specially protected (accept_weak_groups)."),
 }
 # Those of them that an approver has to know before deciding, and those that still matter afterwards.
 BEFORE_DECIDING: Final = (
+    "entered-by-them",
+    "entered-for-them",
+    "last-four-typed-twice",
     "last-phone",
     "sms-on",
     "no-password",
@@ -134,6 +145,8 @@ BEFORE_DECIDING: Final = (
     "target-not-told",
     "weak-groups",
 )
+# What speaks for a request, among what an approver has to know.
+GLYPHS: Final[dict[str, str]] = {"last-four-typed-twice": "✓"}
 AFTERWARDS: Final[dict[str, str]] = {
     "default-restored": msg("The default sign-in method had moved to a weaker one; I restored it."),
     "sms-switched-off": msg("Microsoft Entra had made the number a sign-in name; I switched that off again."),
@@ -189,9 +202,11 @@ def facts_of(refusal: Refusal, _: Words) -> dict[str, str]:
 
 
 def event_of(name: str, _: Words) -> str:
-    """`change:mobile:applied` as `mobile: done`, with the glyph of the state it led to."""
-    _family, _sep, rest = name.partition(":")
+    """`change:mobile:applied` as `mobile: done` and `pass:applied` as `pass: done`, with the state's glyph."""
+    family, _sep, rest = name.partition(":")
     slot, _sep, what = rest.partition(":")
+    if not what:
+        slot, what = family, slot
     if not what:
         return plain(name)
     glyph = ""

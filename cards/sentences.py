@@ -26,6 +26,8 @@ class Shape(StrEnum):
     SMS_OFF = "sms-off"
     UNDO = "undo"
     UNDO_EMPTY = "undo-empty"
+    FIRST = "first"
+    PASS = "pass"  # noqa: S105 - a name, not a secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,14 +120,37 @@ SENTENCES: Final[dict[Shape, Sentences]] = {
         msg("Undone: the {slot} of {name} is removed again"),
         msg("A change was undone: your {slot} is removed again"),
     ),
+    Shape.FIRST: Sentences(
+        msg("First {slot} of {name}"),
+        msg("Your first {slot}"),
+        msg("Is this the {slot} of {name}?"),
+        msg("{name} is new and has no sign-in method yet. {requester} entered {after} as the first {slot}."),
+        msg("{requester} entered {after} as your first {slot}."),
+        *_SET_DONE,
+    ),
+    Shape.PASS: Sentences(
+        msg("Temporary Access Pass for {name}"),
+        msg("Temporary Access Pass for you"),
+        msg("May {name} get a Temporary Access Pass?"),
+        msg(
+            "{requester} asks for a pass for {name}, who is new and has no sign-in method yet. Whoever has the "
+            "pass can sign in as {name}. It is shown once, to {after} only."
+        ),
+        msg("{requester} asked for a Temporary Access Pass for you. It is shown once, to {after} only."),
+        msg("A Temporary Access Pass for {name} was made and shown to {after}"),
+        msg("A Temporary Access Pass for you was made and shown to {after}"),
+    ),
 }
+
+
+_BY_ACTION: Final = {Action.ONBOARD: Shape.FIRST, Action.SWAP: Shape.SWAP, Action.PASS: Shape.PASS}
 
 
 def shape_of(change: Change) -> Shape:
     """The shape by action and first operation."""
     first = change.operations[0]
-    if change.action is Action.SWAP:
-        return Shape.SWAP
+    if change.action in _BY_ACTION:
+        return _BY_ACTION[change.action]
     if change.action is Action.UNDO and first.kind in (OpKind.SET, OpKind.REMOVE):
         return Shape.UNDO if first.kind is OpKind.SET else Shape.UNDO_EMPTY
     if first.kind is OpKind.SMS_ON:
@@ -144,4 +169,4 @@ def sentences_of(change: Change) -> Sentences:
 
 def shown(change: Change) -> tuple[Operation, ...]:
     """The operations that people asked for; guards are spoken of in notes."""
-    return tuple(op for op in change.operations if not op.kind.conditional)
+    return tuple(op for op in change.operations if op.kind.is_about_a_phone and not op.kind.conditional)

@@ -51,25 +51,38 @@ class Button:
     data: verbs.Data = field(default_factory=dict)
     style: Style = "default"
     inputs: bool = False
+    dialog: bool = False
 
-    def action(self) -> ac.ExecuteAction:
+    def action(self) -> ac.ExecuteAction | ac.SubmitAction:
+        """As it stands on a card. dialog: an Action.Submit opens one, whose content Teams does not keep."""
+        return self._old() if self.dialog else self.execute()
+
+    def execute(self) -> ac.ExecuteAction:
         """Action.Execute, with the Action.Submit that clients without it fall back to."""
-        scope: Literal["auto", "none"] = "auto" if self.inputs else "none"
-        style = None if self.style == "default" else self.style
-        old = ac.SubmitAction(
-            title=self.title,
-            style=style,
-            associated_inputs=scope,
-            data=verbs.submit_data(self.verb, self.data),
-        )
         return ac.ExecuteAction(
             title=self.title,
             verb=self.verb,
             data=dict(self.data),
-            style=style,
-            associated_inputs=scope,
-            fallback=old,
+            style=self._style,
+            associated_inputs=self._scope,
+            fallback=self._old(),
         )
+
+    def _old(self) -> ac.SubmitAction:
+        return ac.SubmitAction(
+            title=self.title,
+            style=self._style,
+            associated_inputs=self._scope,
+            data=verbs.submit_data(self.verb, self.data, dialog=self.dialog),
+        )
+
+    @property
+    def _scope(self) -> Literal["auto", "none"]:
+        return "auto" if self.inputs else "none"
+
+    @property
+    def _style(self) -> Literal["positive", "destructive"] | None:
+        return None if self.style == "default" else self.style
 
 
 class Sheet:
@@ -151,7 +164,7 @@ class Sheet:
         for label, before, after in rows:
             if label:
                 items.append(ac.TextBlock(text=label, size="Small", weight="Bolder", wrap=True))
-            items.append(_arrow(self._(was), before, self._(to), after))
+            items.append(_arrow(self._(was), before, self._(to), after, "←" if self._.rtl else "→"))
         twin = [f"{label + ': ' if label else ''}{before} → {after}" for label, before, after in rows]
         self._put(_boxed(items), "\n".join(twin))
 
@@ -229,11 +242,12 @@ class Sheet:
         text = "\n".join(self._twin)
         text = text if len(text) <= TEXT_LIMIT else text[: TEXT_LIMIT - 1] + "…"
         again = (
-            refresh and Button(self._(msg("Refresh")), verbs.REFRESH, verbs.request_data(refresh)).action()
+            refresh and Button(self._(msg("Refresh")), verbs.REFRESH, verbs.request_data(refresh)).execute()
         )
         card = ac.AdaptiveCard(
             version="1.5",
             lang=self._.lang,
+            rtl=True if self._.rtl else None,
             fallback_text=text,
             body=self._body,
             refresh=ac.RefreshDefinition(action=again, user_ids=[]) if again else None,
@@ -274,7 +288,9 @@ def _shout(text: str) -> ac.CardElement:
     return ac.TextRun(text=text, size="Large", weight="Bolder", font_type="Monospace")
 
 
-def _arrow(was_label: str, was: str, to_label: str, to: str) -> ac.ColumnSet:
+def _arrow(was_label: str, was: str, to_label: str, to: str, arrow: str) -> ac.ColumnSet:
+    """arrow: points the way the reader reads."""
+
     def side(label: str, number: str, strong: bool) -> ac.Column:
         return ac.Column(
             width="stretch",
@@ -290,7 +306,7 @@ def _arrow(was_label: str, was: str, to_label: str, to: str) -> ac.ColumnSet:
     middle = ac.Column(
         width="auto",
         vertical_content_alignment="Center",
-        items=[ac.TextBlock(text="→", wrap=True, size="Medium")],
+        items=[ac.TextBlock(text=arrow, wrap=True, size="Medium")],
     )
     return ac.ColumnSet(
         columns=[side(was_label, was, False), middle, side(to_label, to, True)], spacing="Small"

@@ -23,6 +23,7 @@ from bot.domain.outcome import Audience, View
 
 from . import phrases
 from .aftercare import emergency
+from .passes import pass_terms
 from .proofs import proof_line
 from .sentences import sentences_of, shown
 from .sheet import Sheet
@@ -48,6 +49,7 @@ def subject(sheet: Sheet, _: Words, change: Change, mine: bool = False) -> None:
     if not mine:
         sheet.quiet("{upn}", "None", upn=change.target.upn)
     rows(sheet, _, change)
+    pass_terms(sheet, _, change)
 
 
 def about(sheet: Sheet, _: Words, view: View) -> None:
@@ -55,7 +57,11 @@ def about(sheet: Sheet, _: Words, view: View) -> None:
     change = view.change
     mine = view.audience is Audience.TARGET
     facts = {"slot": _.slot(change.slot), "name": change.target.name, "upn": change.target.upn}
-    sheet.heading(msg("Your {slot}") if mine else msg("The {slot} of {name}"), **facts)
+    if change.is_pass:
+        said = sentences_of(change)
+        sheet.heading(said.yours if mine else said.preview, **facts)
+    else:
+        sheet.heading(msg("Your {slot}") if mine else msg("The {slot} of {name}"), **facts)
     if not mine:
         sheet.quiet("{upn}", "None", upn=change.target.upn)
     rows(sheet, _, change)
@@ -115,7 +121,8 @@ def votes(sheet: Sheet, _: Words, change: Change) -> None:
         facts = {"name": vote.person.name, "when": _.when(vote.at), "because": vote.because}
         message = msg("{name}, {when}: {because}") if vote.because else "{name}, {when}"
         if vote.how is not None and vote.verdict is Verdict.APPROVE:
-            message, facts["how"] = "{name}, {how}, {when}", _(phrases.HOWS[vote.how][1])
+            message = msg("{name}, {how}, {when}: {because}") if vote.because else "{name}, {how}, {when}"
+            facts["how"] = _(phrases.HOWS[vote.how][1])
         sheet.pair(label, message, **facts)
 
 
@@ -150,6 +157,8 @@ def reference(sheet: Sheet, view: View) -> None:
 def rows(sheet: Sheet, _: Words, change: Change) -> None:
     """Before -> after of every operation of the plan."""
     operations = shown(change)
+    if not operations:
+        return
     several = len(operations) > 1
     none = _(msg("no number"))
     was, to = _HEADINGS.get(change.state, (msg("Now"), msg("New")))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gettext
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
 from pathlib import Path
@@ -28,6 +28,7 @@ _FREE_FACTS: Final = frozenset({"reason", "because"})
 _LONG_FACTS: Final = frozenset({"missing", "facts", "approvers", "what", "names", "problem", "state", "why"})
 # Written by us: may hold an example number (the documented +1 202 555 0123) or a command in backticks.
 _OWN_FACTS: Final = frozenset({"example", "suggestion", "usage"})
+_RIGHT_TO_LEFT: Final = frozenset({"ar", "fa", "he", "iw", "ps", "ur", "yi", "ckb", "dv", "sd", "ug"})
 _FORMATTER = Formatter()
 
 
@@ -59,8 +60,10 @@ class Run:
 class Words:
     """The words of one language and time zone. Calling it fills a message; facts are named, always."""
 
-    def __init__(self, locale: str, timezone: str) -> None:
-        self._catalogue, self.lang = _catalogue(locale)
+    def __init__(self, locale: str, timezone: str, locales: Path = _LOCALES) -> None:
+        """locales: where the catalogues lie."""
+        self._catalogue, self.lang = _catalogue(locale, locales)
+        self.rtl = self.lang.split("-")[0] in _RIGHT_TO_LEFT
         self._zone, self._zone_name = _zone(timezone)
 
     def __call__(self, message: str, /, **facts: str) -> str:
@@ -79,7 +82,8 @@ class Words:
                 code = code ^ (n > 0)
                 runs.append(Run(part, code=code))
             if name:
-                runs.extend(_fact(name, facts[name], code))
+                found = _fact(name, facts[name], code)
+                runs.extend(_isolated(found) if self.rtl and found else found)
         return joined(runs)
 
     def when(self, moment: datetime, year: bool = False) -> str:
@@ -144,6 +148,14 @@ def _fact(name: str, value: str, code: bool) -> list[Run]:
     return [Run(plain(value, cap), strong=not code and cap == SHORT, code=code)]
 
 
+def _isolated(runs: list[Run]) -> list[Run]:
+    """A fact that keeps its own direction inside a sentence written from right to left (FSI ... PDI)."""
+    first, last = runs[0], runs[-1]
+    opened = [replace(first, text=f"\u2068{first.text}"), *runs[1:]]
+    closing = opened[-1] if len(runs) == 1 else last
+    return [*opened[:-1], replace(closing, text=f"{closing.text}\u2069")]
+
+
 def joined(runs: list[Run]) -> list[Run]:
     """Neighbours of one look as one run, empty ones left out."""
     out: list[Run] = []
@@ -155,13 +167,13 @@ def joined(runs: list[Run]) -> list[Run]:
     return out
 
 
-def _catalogue(locale: str) -> tuple[gettext.NullTranslations, str]:
+def _catalogue(locale: str, locales: Path) -> tuple[gettext.NullTranslations, str]:
     """The catalogue of the nearest language and its tag; the tag is checked because it becomes a path."""
     if _TAG.match(locale):
         for tag in (locale.replace("-", "_"), locale.split("-")[0]):
-            found = gettext.find("ringfence", _LOCALES, [tag])
+            found = gettext.find("ringfence", locales, [tag])
             if found:
-                return gettext.translation("ringfence", _LOCALES, [tag]), tag.replace("_", "-")
+                return gettext.translation("ringfence", locales, [tag]), tag.replace("_", "-")
     return gettext.NullTranslations(), "en"
 
 

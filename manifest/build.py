@@ -24,7 +24,9 @@ _LINK = re.compile(r"https://[^\s/]+\S{0,1900}")
 _SLOT = re.compile(r"\$\{(\w+)\}")
 _SCOPES = {"personal", "team", "groupChat", "copilot"}
 _REQUIRED = ("manifestVersion", "version", "id", "developer", "name", "description", "icons", "accentColor")
-_ALLOWED = {*_REQUIRED, "$schema", "localizationInfo", "defaultInstallScope", "bots", "validDomains"}
+_ALLOWED = {*_REQUIRED, "$schema", "localizationInfo", "defaultInstallScope", "bots", "validDomains"} | {
+    "webApplicationInfo"
+}
 _COMMANDS = 12
 _WHEN = (1980, 1, 1, 0, 0, 0)  # the same input makes the same bytes, so that a package can be compared
 

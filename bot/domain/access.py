@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from bot.domain import command as c
+from bot.domain import onboarding_commands as oc
 from bot.domain.people import Role
 
 EVERYONE: frozenset[Role] | None = None
@@ -34,7 +35,7 @@ ALLOWED: Mapping[type[object], frozenset[Role] | None] = MappingProxyType(
         c.NotMe: EVERYONE,
         c.Take: frozenset({Role.OPERATOR}),
         c.Refresh: EVERYONE,
-        c.Submit: _ASKERS,
+        c.Submit: _ASKERS | {Role.COORDINATOR},
         c.Tampered: EVERYONE,
         c.Unknown: EVERYONE,
         c.Malformed: EVERYONE,
@@ -43,6 +44,8 @@ ALLOWED: Mapping[type[object], frozenset[Role] | None] = MappingProxyType(
         c.RemovePhone: _ASKERS,
         c.Swap: _ASKERS,
         c.SmsSignIn: frozenset({Role.OPERATOR}),
+        c.IssuePass: frozenset({Role.COORDINATOR}),
+        c.ShowPass: EVERYONE,  # judged by whom the pass is shown to
         c.Check: frozenset({Role.OPERATOR}),
         c.OpenRequests: frozenset({Role.OPERATOR}),
         c.Repeat: frozenset({Role.OPERATOR}),
@@ -52,10 +55,25 @@ ALLOWED: Mapping[type[object], frozenset[Role] | None] = MappingProxyType(
         c.Freeze: EVERYONE,  # for others only security, which is finer and judged where it is handled
         c.Unfreeze: frozenset({Role.SECURITY}),
         c.Undo: _ASKERS,
+        c.Bulk: frozenset({Role.BULK}),
+        c.BulkFile: frozenset({Role.BULK}),  # with operator, which is judged where it is handled
+        c.OfBatch: frozenset({Role.BULK, Role.SECURITY}),  # of their own; security may hold any
+        c.BatchFile: EVERYONE,  # of batches whose status they may see
         c.Review: frozenset({Role.SECURITY}),
         c.Pause: frozenset({Role.ADMIN}),
         c.Resume: frozenset({Role.ADMIN}),
         c.WhoHas: frozenset({Role.AUDITOR, Role.SECURITY}),
+        oc.Onboard: frozenset({Role.COORDINATOR}),  # and a manager for direct reports: judged where handled
+        oc.Report: frozenset({Role.COORDINATOR, Role.AUDITOR}),
+        oc.NewPeople: EVERYONE,
+        oc.ApproveAllBut: EVERYONE,
+        # Answers to a card: judged by whose it is.
+        oc.OwnOnboarding: EVERYONE,
+        oc.Register: EVERYONE,
+        oc.TakeWayOut: EVERYONE,
+        oc.Confirm: EVERYONE,
+        oc.ChooseBridge: EVERYONE,
+        c.Report: frozenset({Role.COORDINATOR, Role.AUDITOR}),
     }
 )
 MAY_SEE_ANY_STATUS = _LOOKERS

@@ -63,7 +63,11 @@ def may_move(was: State, to: State) -> bool:
 
 
 class OpKind(StrEnum):
-    """What one operation does. The two `keep` kinds are written only if the directory made them necessary."""
+    """What one operation does. The two `keep` kinds are written only if the directory made them necessary.
+
+    batch: carry out a plan of many changes, each with operations of its own; after_key is the plan's hash.
+    pass: issue a Temporary Access Pass; after_key says for how long and who reads it (`domain.passes`).
+    """
 
     SET = "set"
     REMOVE = "remove"
@@ -71,11 +75,18 @@ class OpKind(StrEnum):
     SMS_OFF = "sms-off"
     KEEP_SMS_OFF = "keep-sms-off"
     KEEP_DEFAULT = "keep-default"
+    BATCH = "batch"
+    PASS = "pass"  # noqa: S105 - a name, not a secret
 
     @property
     def conditional(self) -> bool:
         """True when the operation guards against a side effect of an earlier one."""
         return self in (OpKind.KEEP_SMS_OFF, OpKind.KEEP_DEFAULT)
+
+    @property
+    def is_about_a_phone(self) -> bool:
+        """True when the slot means something, and what was written can be read back."""
+        return self not in (OpKind.BATCH, OpKind.PASS)
 
 
 class OpState(StrEnum):
@@ -286,6 +297,16 @@ class Change:
         return self.operations[0].slot
 
     @property
+    def is_batch(self) -> bool:
+        """True for the head of a batch: its one operation stands for all that its plan holds."""
+        return bool(self.batch_id) and self.batch_id == self.id
+
+    @property
+    def in_batch(self) -> bool:
+        """True for a row of a batch: approved with it, and told with it."""
+        return bool(self.batch_id) and self.batch_id != self.id
+
+    @property
     def current(self) -> Operation | None:
         """The operation that is due or in flight; None when the plan is through."""
         return next((op for op in self.operations if op.state in (OpState.PLANNED, OpState.SENDING)), None)
@@ -307,7 +328,18 @@ class Change:
 
     @property
     def slots(self) -> frozenset[Slot]:
-        return frozenset(op.slot for op in self.operations)
+        """Those of one person that it touches: none for a batch, whose rows have people of their own."""
+        return frozenset(op.slot for op in self.operations if op.kind.is_about_a_phone)
+
+    @property
+    def is_pass(self) -> bool:
+        """True when it issues a pass: written when its reader asks for it, not by the worker."""
+        return self.operations[0].kind is OpKind.PASS
+
+    @property
+    def locks(self) -> frozenset[str]:
+        """Of each of these a person has one open request at most."""
+        return frozenset(slot.value for slot in self.slots) | ({OpKind.PASS.value} if self.is_pass else set())
 
     @property
     def approved_by(self) -> frozenset[str]:

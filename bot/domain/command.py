@@ -9,48 +9,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from bot.domain.change import How, NoKind, Proof
+from bot.domain.named import CardRef as CardRef
+from bot.domain.named import RequestId as RequestId
+from bot.domain.named import Who as Who
+from bot.domain.named import WhoKind as WhoKind
+from bot.domain.onboarding_commands import OnboardingCommand
 from bot.domain.phone import Slot
-
-
-class WhoKind(StrEnum):
-    """How a person was named. Only `OID` is used in paths; everything else is looked up first."""
-
-    OID = "oid"
-    UPN = "upn"
-    EMPLOYEE = "employee id"
-    NAME = "name"
-    ME = "me"
-
-
-@dataclass(frozen=True, slots=True)
-class Who:
-    """A person as named by the user. value: as typed, trimmed; exact is true for a "quoted name".
-
-    A misplaced number can end up here and in free text, so that none of them shows in a repr.
-    """
-
-    kind: WhoKind
-    value: str = field(repr=False)
-    exact: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class RequestId:
-    """`R-7K2Q9M-4F3A` as typed. key: `7K2Q9M`; tail: four hex digits of the content hash, "" if left out."""
-
-    key: str
-    tail: str = ""
-
-    def __str__(self) -> str:
-        return f"R-{self.key}" + (f"-{self.tail}" if self.tail else "")
-
-
-@dataclass(frozen=True, slots=True)
-class CardRef:
-    """What a button carries: the request and the nonce of the card it stands on. Nothing else is believed."""
-
-    change_id: str
-    nonce: str
+from bot.domain.sheets import FileKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +121,18 @@ class SmsSignIn:
     proof: Proof | None = field(default=None, repr=False)
 
 
-Order = SetPhone | RemovePhone | Swap | SmsSignIn
+@dataclass(frozen=True, slots=True)
+class IssuePass:
+    """A Temporary Access Pass for somebody new, shown once to the reader whom the policy names."""
+
+    who: Who | None = None
+    reason: str = field(default="", repr=False)
+    ticket: str = field(default="", repr=False)
+    from_form: bool = False
+    proof: Proof | None = field(default=None, repr=False)
+
+
+Order = SetPhone | RemovePhone | Swap | SmsSignIn | IssuePass
 """Everything that asks for a change: each has a form, and `who`, `reason`, `ticket`, `from_form`, `proof`."""
 
 
@@ -179,6 +155,13 @@ class WhoHas:
 
 
 @dataclass(frozen=True, slots=True)
+class Report:
+    """Who has which methods registered, counted, and as a file."""
+
+    kind: FileKind = FileKind.XLSX
+
+
+@dataclass(frozen=True, slots=True)
 class Submit:
     """The requester sends the previewed change to its approvers: by button, or typed with the right tail."""
 
@@ -196,11 +179,15 @@ class Cancel:
 
 @dataclass(frozen=True, slots=True)
 class Approve:
-    """By button (card) or typed (request with its tail); without the tail or `how` it shows the card."""
+    """By button (card) or typed (request with its tail); without the tail or `how` it shows the card.
+
+    line: where the approver spoke to the person, in their own words.
+    """
 
     request: RequestId
     card: CardRef | None = None
     how: How | None = None
+    line: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +198,14 @@ class Reject:
     because: str = field(default="", repr=False)
     card: CardRef | None = None
     kind: NoKind = NoKind.NOT_NOW
+
+
+@dataclass(frozen=True, slots=True)
+class ShowPass:
+    """The reader of an approved pass asks for it, by the button of their own card and in no other way."""
+
+    request: RequestId
+    card: CardRef | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,6 +287,41 @@ class Out:
 
 
 @dataclass(frozen=True, slots=True)
+class Bulk:
+    """How a file of many changes is made: the template."""
+
+    kind: FileKind = FileKind.XLSX
+
+
+@dataclass(frozen=True, slots=True)
+class BulkFile:
+    """A file of many changes, as it was sent. content: its bytes, never kept."""
+
+    name: str
+    content: bytes = field(repr=False)
+
+
+class BatchWord(StrEnum):
+    """What can be said about a batch beside what can be said about any request."""
+
+    HOLD = "hold"
+    GO_ON = "go-on"
+    RETRY = "retry"
+    SKIP = "skip"
+    OVERWRITE = "overwrite"
+    ALTERNATE = "as-alternate"
+
+
+@dataclass(frozen=True, slots=True)
+class OfBatch:
+    """By button (card) or typed (request)."""
+
+    word: BatchWord
+    request: RequestId
+    card: CardRef | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Refresh:
     """A read-only redraw of a card; never decides anything."""
 
@@ -322,6 +352,17 @@ class Malformed:
     problem: str
 
 
+@dataclass(frozen=True, slots=True)
+class BatchFile:
+    """The plan of a batch row by row, or what became of its rows, as a file."""
+
+    request: RequestId
+    kind: FileKind = FileKind.XLSX
+
+
+GivesFile = Report | Bulk | BatchFile
+"""What is answered with a file: said once more when the file is taken."""
+
 AboutARequest = (
     Status
     | Repeat
@@ -335,6 +376,9 @@ AboutARequest = (
     | Withdraw
     | NotMe
     | Submit
+    | ShowPass
+    | OfBatch
+    | BatchFile
     | Refresh
 )
 """Everything that names a request, by its ID or by a button of its card."""
@@ -356,7 +400,10 @@ Command = (
     | RemovePhone
     | Swap
     | SmsSignIn
+    | IssuePass
+    | ShowPass
     | Check
+    | Report
     | Submit
     | Cancel
     | Approve
@@ -372,8 +419,13 @@ Command = (
     | Resume
     | Nudge
     | Out
+    | Bulk
+    | BulkFile
+    | OfBatch
+    | BatchFile
     | Refresh
     | Tampered
     | Unknown
     | Malformed
+    | OnboardingCommand
 )

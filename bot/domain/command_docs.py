@@ -7,37 +7,10 @@ they are read or carried out.
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
 
 from bot.domain import command as c
-from bot.domain.access import ALLOWED
-
-
-@dataclass(frozen=True, slots=True)
-class CommandDoc:
-    """One command for readers. verb: canonical first words; also: other spellings of the verb.
-
-    usage: its form, capitals stand for what the user fills in; example: a line that can be sent as it is.
-    """
-
-    kind: type[object]
-    verb: str
-    usage: str
-    example: str
-    what: str
-    also: tuple[str, ...] = ()
-
-    @property
-    def who_may(self) -> tuple[str, ...]:
-        """Role names in alphabetical order, or ("everyone",): what the access table says, nothing else."""
-        roles = ALLOWED[self.kind]
-        return ("everyone",) if roles is None else tuple(sorted(role.value for role in roles))
-
-    @property
-    def how(self) -> str:
-        """The usage with its example in one sentence, for refusals."""
-        return self.usage if self.usage == self.example else f"{self.usage}, for example: {self.example}"
-
+from bot.domain.command_doc import CommandDoc as CommandDoc
+from bot.domain.onboarding_docs import ONBOARDING
 
 COMMANDS: tuple[CommandDoc, ...] = (
     CommandDoc(c.Help, "help", "help", "help", "Lists what you can do here.", ("?", "commands")),
@@ -210,6 +183,15 @@ COMMANDS: tuple[CommandDoc, ...] = (
         ("who uses", "whose number is"),
     ),
     CommandDoc(
+        c.Report,
+        "report",
+        "report [csv]",
+        "report",
+        "Counts who has which sign-in methods, by department, and gives a file with everybody by name: "
+        "without a method, ready for a passkey, password reset usable or merely registered. It is audited.",
+        ("coverage",),
+    ),
+    CommandDoc(
         c.Undo,
         "undo",
         "undo ID",
@@ -242,6 +224,32 @@ COMMANDS: tuple[CommandDoc, ...] = (
         ("thaw",),
     ),
     CommandDoc(
+        c.Bulk,
+        "bulk",
+        "bulk [csv]",
+        "bulk",
+        "Gives a template for many changes at once. Fill it in and send it here: you see a plan before "
+        "anything is asked for. `bulk skip ID`, `bulk overwrite ID` and `bulk as alternate ID` choose what "
+        "becomes of phones that hold another number.",
+        ("template",),
+    ),
+    CommandDoc(
+        c.BatchFile,
+        "file",
+        "file ID [csv]",
+        "file R-7K2Q9M",
+        "Gives the plan of a batch row by row, and once it runs what became of each row, as a masked file.",
+        ("plan file", "result file"),
+    ),
+    CommandDoc(
+        c.OfBatch,
+        "retry",
+        "retry ID",
+        "retry R-7K2Q9M",
+        "Tries the rows of your batch that failed once more. `pause ID` and `resume ID` hold a batch and let "
+        "it go on, `cancel ID` ends it.",
+    ),
+    CommandDoc(
         c.Pause,
         "pause",
         "pause because TEXT",
@@ -256,6 +264,7 @@ COMMANDS: tuple[CommandDoc, ...] = (
         "Lets writes go on. After the breaker closed by itself, two admins must type it.",
         ("unpause",),
     ),
+    *ONBOARDING,
     CommandDoc(
         c.Explain,
         "explain",

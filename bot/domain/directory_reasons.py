@@ -17,6 +17,7 @@ from bot.domain.reason import Reason
 _LEARN = "https://learn.microsoft.com"
 _SMS = f"{_LEARN}/entra/identity/authentication/howto-authentication-sms-signin"
 _METHODS = f"{_LEARN}/entra/identity/authentication/concept-authentication-methods-manage"
+_PASSES = f"{_LEARN}/entra/identity/authentication/howto-authentication-temporary-access-pass"
 _PHONE_OPTIONS = f"{_LEARN}/entra/identity/authentication/concept-authentication-phone-options"
 _ERRORS = f"{_LEARN}/graph/errors"
 _QUOTE = "quote the Graph request id {request_id}."
@@ -168,6 +169,32 @@ def of_sms_state(state: SmsState) -> Reason | None:
     return _OF_STATE.get(state)
 
 
+# --- Temporary Access Passes ------------------------------------------------------------------------------
+PASS_NOT_ALLOWED = Reason(
+    "directory.pass-not-allowed",
+    "The tenant's policy does not allow this Temporary Access Pass",
+    "Microsoft Graph answered {status} {code}: the policy for Temporary Access Pass is off, does not include the person, or does not "
+    "allow a pass of this many minutes. No pass was made.",
+    "An authentication policy administrator looks at Authentication methods, Policies, Temporary Access Pass in the Entra admin center: "
+    "whether it is on, for whom, and its least and greatest lifetime; " + _QUOTE,
+    link=_PASSES,
+)
+PASS_GUEST = Reason(
+    "directory.pass-guest",
+    "Guests get no Temporary Access Pass",
+    "Microsoft Graph answered {status} {code}: a pass cannot be made for a guest of another directory.",
+    "The guest signs in with the methods of their own directory (Graph request id {request_id}).",
+    link=_PASSES,
+)
+PASS_UNUSABLE = Reason(
+    "directory.pass-unusable",
+    "The Temporary Access Pass that was made does not work",
+    "Microsoft Graph made it and says at once that it cannot be used: {code}. I have shown it to nobody.",
+    "An authentication policy administrator looks at Authentication methods, Policies, Temporary Access Pass; an authentication "
+    "administrator deletes the pass at the person's methods; " + _QUOTE,
+    link=_PASSES,
+)
+
 # --- what the policy reads explain ------------------------------------------------------------------------
 METHOD_OFF = Reason(
     "directory.method-off",
@@ -240,4 +267,21 @@ VOICE_COUNTRY = Reason(
     "either, so for {country} I cannot tell.",
     "An authentication policy administrator checks the opt-in list for telephony.",
     link=_PHONE_OPTIONS,
+)
+
+
+APP_NOT_IN_CATALOGUE = Reason(
+    "directory.app-not-in-catalogue",
+    "The app is not in your organisation's catalogue",
+    "Microsoft Graph installs for a person only what stands in the catalogue under the id of this app.",
+    "A Teams administrator uploads the package of `python app.py manifest build` to the catalogue.",
+    audience="admin",
+)
+INSTALL_REFUSED = Reason(
+    "directory.install-refused",
+    "The app could not be installed for the person",
+    "Microsoft Graph said {code} (request {request_id}). It wants the permissions "
+    "TeamsAppInstallation.ReadWriteSelfForUser.All and AppCatalog.Read.All, and a policy that allows the app.",
+    "An administrator grants them or allows the app (docs/permissions.md), or installs it by hand.",
+    audience="admin",
 )

@@ -11,11 +11,15 @@ from datetime import datetime
 from enum import StrEnum
 
 from bot.domain.absence import Absence
+from bot.domain.bulk import BatchView
 from bot.domain.change import Change
 from bot.domain.command import CardRef, Check, Freeze, History, Order, Show, Unfreeze
+from bot.domain.coverage import Coverage
 from bot.domain.freeze import Freeze as Mark
 from bot.domain.numbers import WhoHasAnswer
-from bot.domain.people import Person, Role
+from bot.domain.onboarding import Onboarding, Stage
+from bot.domain.onboarding_commands import Onboard, Register
+from bot.domain.people import Person, PersonRef, Role
 from bot.domain.phone import Slot
 from bot.domain.policy import Action, Method
 from bot.domain.reason import Reason, Refusal
@@ -35,7 +39,11 @@ class Audience(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A change as one reader may see it. card: what its buttons carry. paused: why it is not carried out."""
+    """A change as one reader may see it. card: what its buttons carry. paused: why it is not carried out.
+
+    wants_line: an approval must say on which line, known before, the approver spoke to the person.
+    batch: of the head of a batch, its plan and how far it is.
+    """
 
     change: Change
     audience: Audience
@@ -48,6 +56,9 @@ class View:
     paused: Switch | None = None
     may_undo: bool = False
     may_review: bool = False
+    wants_line: bool = False
+    may_show_pass: bool = False
+    batch: BatchView | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +121,11 @@ class Refused:
     view: View | None = None
     nearest: str = ""
 
+    @property
+    def tells_an_ending(self) -> bool:
+        """It shows how a request ended; what was just said was not refused."""
+        return self.view is not None and self.refusals == (self.view.change.ending,)
+
 
 @dataclass(frozen=True, slots=True)
 class Failed:
@@ -128,11 +144,26 @@ class Unconfirmed:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of a page. change: a request (shown with its id and a status button), or cells of text."""
+    """One line of a page. change: a request (shown with its id and a status button), or cells of text.
+
+    Of a history the first cell is the name of the audit event.
+    """
 
     cells: tuple[str, ...] = ()
     change: Change | None = None
     at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A file beside an answer, masked. name: with its ending. command: the typed words that give it again.
+
+    Whoever takes the file says them once more, so that rights are judged at that moment and nothing is kept.
+    """
+
+    name: str
+    content: bytes = field(repr=False)
+    command: str
 
 
 class PageKind(StrEnum):
@@ -154,8 +185,11 @@ class PageKind(StrEnum):
     FLOODED = "flooded"
     MANY_OPEN = "many-open"
     SAME_NUMBER = "same-number"
+    REPORT = "report"
+    BATCH_FILE = "batch-file"
     ABSENCE = "absence"
     DIGEST = "digest"
+    BULK = "bulk"
 
 
 #: Rows left out are counted this far: nobody reads the difference, and counting all takes long.
@@ -169,7 +203,8 @@ class Page:
     standing: of `show`. verdicts, slot, number (masked): of `check`. freeze: the last one of the person.
     switches: as they stand.
     absence: None = the reader is here again; more: how many requests go to others; of a
-    digest: how many wait.
+    digest: how many wait. document: a file that is offered below the card.
+    coverage: of `report`. more: of `file`, its rows.
     """
 
     kind: PageKind
@@ -186,6 +221,8 @@ class Page:
     freeze: Mark | None = None
     switches: tuple[Switch, ...] = ()
     absence: Absence | None = None
+    document: Document | None = None
+    coverage: Coverage | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +233,7 @@ class Choice:
     """
 
     people: tuple[Person, ...]
-    then: Order | Show | History | Check | Freeze | Unfreeze
+    then: Order | Show | History | Check | Freeze | Unfreeze | Onboard
     methods: tuple[Method, ...] = ()
 
 
@@ -214,6 +251,79 @@ class Form:
     methods: tuple[Method, ...] = ()
 
 
+class Asks(StrEnum):
+    """What a card of an onboarding wants of its reader. state: nothing, it says how it stands."""
+
+    NUMBER = "number"
+    CONFIRM = "confirm"
+    BRIDGE = "bridge"
+    STATE = "state"
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """A card of one onboarding for one reader: the person, or whoever enters the number on their behalf.
+
+    region: ISO code that stands preselected. regions: those that may be chosen, empty = any. filled: what was
+    typed, kept when something is wrong with it. errors: as of a form. missing: keys of what is still missing
+    afterwards, with facts. stronger: in words what was registered since.
+    """
+
+    onboarding: Onboarding
+    card: CardRef
+    asks: Asks
+    own: bool = True
+    region: str = ""
+    regions: tuple[str, ...] = ()
+    last_four: bool = False
+    filled: Register | None = field(default=None, repr=False)
+    errors: tuple[tuple[str, Refusal], ...] = ()
+    missing: tuple[Effect, ...] = ()
+    stronger: str = ""
+    change: Change | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OnboardingReport:
+    """How onboardings stand. counts: together all of them. rows: those that somebody must look at.
+
+    unconfirmed: of those that are written, entered by somebody else and not confirmed by the person yet.
+
+    begun: how many this command began, None = a report. refused: who was left out, and why.
+    """
+
+    counts: tuple[tuple[Stage, int], ...] = ()
+    rows: tuple[Onboarding, ...] = ()
+    more: int = 0
+    unconfirmed: int = 0
+    begun: int | None = None
+    refused: tuple[Refusal, ...] = ()
+    more_refused: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class NewPeopleList:
+    """The first phones that wait for the reader. views: each with the reader's own card."""
+
+    views: tuple[View, ...] = ()
+    more: int = 0
+    approved: int = 0
+    refusals: tuple[Refusal, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PassShown:
+    """A Temporary Access Pass for its one reader: drawn where nothing of it stays, and nowhere else.
+
+    own: the reader is the person. minutes: it is good for so long.
+    """
+
+    target: PersonRef
+    secret: str = field(repr=False)
+    minutes: int
+    own: bool
+
+
 Outcome = (
     Preview
     | AwaitingApproval
@@ -226,4 +336,8 @@ Outcome = (
     | Page
     | Choice
     | Form
+    | Invitation
+    | OnboardingReport
+    | NewPeopleList
+    | PassShown
 )

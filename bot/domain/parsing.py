@@ -16,6 +16,7 @@ from bot.domain.change import NoKind, Proof
 from bot.domain.command import Command
 from bot.domain.command_docs import COMMANDS, LONGEST_VERB, SPELLINGS, CommandDoc, doc_of, nearest
 from bot.domain.naming import FILLERS, is_plain, read_request_id, read_who, similar_slot
+from bot.domain.onboarding_words import READERS as _ONBOARDING
 from bot.domain.orders import (
     FOR,
     MAX_EVIDENCE,
@@ -29,6 +30,7 @@ from bot.domain.orders import (
     reason_text,
     slot_and_who,
 )
+from bot.domain.sheets import FileKind
 from bot.domain.words import MAX_TEXT, Line, Word, split, visible
 
 __all__ = ["COMMANDS", "CommandDoc", "is_plain", "parse"]
@@ -38,6 +40,11 @@ _FROM = FOR | {"from"}
 _CODE = re.compile(r"[a-z]{2,20}\.[a-z-]{2,40}", re.ASCII)
 _ABOUT = frozenset({"phone", "phones", "number", "numbers", "the", "all", "methods"})
 _BOTH_PHONES = _ABOUT | {"mobile", "mobiles", "alternate", "and", "with", "to"}
+_MODES = {
+    c.BatchWord.SKIP: ("skip",),
+    c.BatchWord.OVERWRITE: ("overwrite",),
+    c.BatchWord.ALTERNATE: ("as", "alternate"),
+}
 _BEFORE_ID = frozenset({"request", "id", "of"})
 _BEFORE_DAY = frozenset({"of", "office", "until", "till", "to", "on"})
 _POLITE_START = frozenset({"please", "pls"})
@@ -132,6 +139,9 @@ def _freeze(verb: str, words: Sequence[Word], line: Line) -> Command:
 
 def _pause(verb: str, words: Sequence[Word], line: Line) -> Command:
     head, because = cut_reason(words)
+    batch = read_request_id(polite(_drop(head, _BEFORE_ID)))
+    if batch is not None:
+        return c.OfBatch(c.BatchWord.HOLD, batch)
     if polite(head):
         return _malformed(verb, "Nothing stands between the word and its reason.")
     if not because:
@@ -140,7 +150,31 @@ def _pause(verb: str, words: Sequence[Word], line: Line) -> Command:
 
 
 def _resume(verb: str, words: Sequence[Word], line: Line) -> Command:
+    batch = read_request_id(polite(_drop(words, _BEFORE_ID)))
+    if batch is not None:
+        return c.OfBatch(c.BatchWord.GO_ON, batch)
     return _malformed(verb, "It stands alone.") if polite(words) else c.Resume()
+
+
+def _bulk(verb: str, words: Sequence[Word], line: Line) -> Command:
+    said = [word.key for word in polite(words)]
+    kind = next((kind for kind in FileKind if said == [kind.value]), None)
+    if not said or kind is not None:
+        return c.Bulk(kind or FileKind.XLSX)
+    for word, keys in _MODES.items():
+        if tuple(said[: len(keys)]) == keys:
+            batch = read_request_id(polite(_drop(words[len(keys) :], _BEFORE_ID)))
+            return c.OfBatch(word, batch) if batch else _malformed(verb, _id_problem(words[len(keys) :]))
+    return _malformed(verb, "After it comes nothing, `csv`, or what becomes of numbers in the way and an ID.")
+
+
+def _file(verb: str, words: Sequence[Word], line: Line) -> Command:
+    words = polite(_drop(words, _BEFORE_ID))
+    kind = next((kind for kind in FileKind if words and words[-1].key == kind.value), None)
+    request = read_request_id(words if kind is None else words[:-1])
+    if request is None:
+        return _malformed(verb, _id_problem(words))
+    return c.BatchFile(request, kind or FileKind.XLSX)
 
 
 def _request(verb: str, words: Sequence[Word], line: Line) -> Command:
@@ -199,6 +233,14 @@ def _drop(words: Sequence[Word], fillers: frozenset[str]) -> Sequence[Word]:
     while words and words[0].key in fillers:
         words = words[1:]
     return words
+
+
+def _report(verb: str, words: Sequence[Word], line: Line) -> Command:
+    said = [word.key for word in polite(words)]
+    kind = next((kind for kind in FileKind if said == [kind.value]), None)
+    if said and kind is None:
+        return _malformed(verb, "After it comes nothing, `csv` or `xlsx`.")
+    return c.Report(kind or FileKind.XLSX)
 
 
 def _who_has(verb: str, words: Sequence[Word], line: Line) -> Command:
@@ -262,6 +304,15 @@ def _sms(verb: str, words: Sequence[Word], line: Line) -> Command:
     return c.SmsSignIn(read_who(head), enable, reason, ticket, proof=proof)
 
 
+def _pass(verb: str, words: Sequence[Word], line: Line) -> Command:
+    words, proof = _proof(words, line)
+    head, tail, ticket = cut_tail(words)
+    head = head[1:] if head and head[0].key in FOR else head
+    if any(is_number(word) for word in head):
+        return _malformed(verb, "That is a phone number; I need a person. A pass goes with no number.")
+    return c.IssuePass(read_who(head), reason_text(line, tail), ticket, proof=proof)
+
+
 def _check(verb: str, words: Sequence[Word], line: Line) -> Command:
     head, _, _ = cut_tail(words)
     front, number = cut_number(head)
@@ -289,6 +340,7 @@ _ABOUT_A_REQUEST: Mapping[str, Callable[[c.RequestId], Command]] = MappingProxyT
         "undo": c.Undo,
         "review": c.Review,
         "not me": c.NotMe,
+        "retry": lambda request: c.OfBatch(c.BatchWord.RETRY, request),
     }
 )
 _READERS: Mapping[str, Callable[[str, Sequence[Word], Line], Command]] = MappingProxyType(
@@ -302,18 +354,23 @@ _READERS: Mapping[str, Callable[[str, Sequence[Word], Line], Command]] = Mapping
         "swap": _swap,
         "enable sms sign-in": _sms,
         "disable sms sign-in": _sms,
+        "issue pass": _pass,
         "check": _check,
         "submit": _request,
         **dict.fromkeys(_ABOUT_A_REQUEST, _request),
         "approve": _approve,
         "reject": _reject,
         "who has": _who_has,
+        "report": _report,
+        "file": _file,
         "freeze": _freeze,
         "unfreeze": _freeze,
         "pause": _pause,
         "resume": _resume,
+        "bulk": _bulk,
         "explain": _explain,
         "out until": _out,
         "back": _out,
+        **_ONBOARDING,
     }
 )

@@ -57,6 +57,15 @@ class Person:
     usage_location: str | None = None
     created_at: datetime | None = None
     password_changed_at: datetime | None = None
+    hired_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One account of a list of everybody, with the mail addresses that mean it."""
+
+    person: Person
+    addresses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,17 @@ WRITE_METHODS = Permission(
     needed=False,
     tier_zero=True,
 )
+ISSUE_PASSES = Permission(
+    "UserAuthMethod-TAP.ReadWrite.All",
+    "627169a8-8c15-451c-861a-5b80e383de5c",
+    "Issue a Temporary Access Pass for a new person, where the policy sets [onboarding] pass_minutes.",
+    ("POST /users/{id}/authentication/temporaryAccessPassMethods",),
+    "The request for a pass fails with the reason, and nothing else changes. It is as powerful as "
+    "UserAuthMethod-Phone.ReadWrite.All, since whoever holds it can sign in as anybody: do not grant it "
+    "where no passes are issued.",
+    needed=False,
+    tier_zero=True,
+)
 _READ_METHODS = Permission(
     "UserAuthenticationMethod.Read.All",
     "38d9df27-64da-44fd-b7c5-a6fbac20248f",
@@ -125,13 +136,14 @@ TABLE: tuple[Permission, ...] = (
         "AuditLog.Read.All",
         "b0afded3-3588-46d8-8b3d-9842eff778da",
         "Say whether a person can reset the password by themselves, and what is missing; say how long "
-        "somebody has had their manager, where the policy wants an age (both need Entra ID P1).",
+        "somebody has had their manager, where the policy wants an age; count who has which methods (all "
+        "need Entra ID P1).",
         (
-            "GET /reports/authenticationMethods/userRegistrationDetails/{id}",
+            "GET /reports/authenticationMethods/userRegistrationDetails, and the same with /{id}",
             "GET /auditLogs/directoryAudits (the docs ask for Directory.Read.All beside it in some tenants)",
         ),
-        "Answers about password reset become “cannot tell”; a manager counts whose relation may be new, and "
-        "the card says that it could not be read.",
+        "`report` is refused; answers about password reset become “cannot tell”; a manager counts whose "
+        "relation may be new, and the card says that it could not be read.",
         needed=False,
     ),
     Permission(
@@ -143,6 +155,33 @@ TABLE: tuple[Permission, ...] = (
         "2026) Microsoft Graph tells it to signed-in people only, so that this is the rule for an app today.",
         needed=False,
     ),
+    Permission(
+        "TeamsAppInstallation.ReadWriteSelfForUser.All",
+        "",
+        "Install this app for new people whom the bot cannot reach, where the policy says install = true.",
+        ("POST /users/{id}/teamwork/installedApps",),
+        "Whoever cannot be reached stands in `onboarding report` with the reason. It is for the app of the "
+        "bot itself: with a GRAPH_APP_ID of its own it does not hold.",
+        needed=False,
+    ),
+    Permission(
+        "AppCatalog.Read.All",
+        "",
+        "Find this app in the catalogue, to install it for new people (install = true).",
+        ("GET /appCatalogs/teamsApps",),
+        "As without TeamsAppInstallation.ReadWriteSelfForUser.All.",
+        needed=False,
+    ),
+    Permission(
+        "LifecycleWorkflows.Read.All",
+        "",
+        "Notice that a lifecycle workflow is to make a Temporary Access Pass for a new person: a phone that "
+        "is there before it would break that run.",
+        ("GET /identityGovernance/lifecycleWorkflows/workflows, and /{id}/tasks, /{id}/executionScope",),
+        "Nobody looks: begin onboardings after such runs.",
+        needed=False,
+    ),
+    ISSUE_PASSES,
     _READ_METHODS,
     WRITE_METHODS,
 )

@@ -169,18 +169,19 @@ _IN_TEXT = re.compile(rf"(?P<kept>{_KEPT})|\+?\d(?:{_BETWEEN}\d){{6,}}")
 _FROM_DIRECTORY = re.compile(r"\+([0-9]{1,3}) ?([0-9]{2,15})(?:[xX]([0-9]{1,20}))?\Z", re.ASCII)
 
 
-def read_number(text: str, slot: Slot, rules: NumberRules) -> PhoneNumber | Refusal:
+def read_number(text: str, slot: Slot, rules: NumberRules, region: str = "") -> PhoneNumber | Refusal:
     """A typed number as a canonical value, or the one reason why not. Nothing is ever guessed.
 
     text: what a person typed, with its country code. Full width, letters and tel: parameters are refused.
+    region: ISO code of the country that they chose for a number without one.
     """
     raw = text.strip()
     main, extension = _split_extension(raw) if len(raw) <= _LONGEST else (raw, "")
-    shape = _shape_refusal(main, extension, slot)
+    shape = _shape_refusal(main, extension, slot, national=bool(calling_code(region)))
     if shape is not None:
         return shape
     try:
-        parsed = phonenumbers.parse(main, None)
+        parsed = phonenumbers.parse(main, region or None)
     except phonenumbers.NumberParseException:
         return reasons.NUMBER_NOT_VALID.refuse(slot=slot.word, example=EXAMPLES[slot])
     if not phonenumbers.is_valid_number(parsed):
@@ -245,13 +246,13 @@ def _split_extension(raw: str) -> tuple[str, str]:
     return (raw[: match.start()], match[1]) if match else (raw, "")
 
 
-def _shape_refusal(main: str, extension: str, slot: Slot) -> Refusal | None:
+def _shape_refusal(main: str, extension: str, slot: Slot, *, national: bool) -> Refusal | None:
     example = EXAMPLES[slot]
     if any(ch.isalpha() for ch in main):
         return reasons.NUMBER_HAS_LETTERS.refuse(example=example)
     if not _ALLOWED.match(main) or main.count("+") > 1 or ("+" in main and not main.startswith("+")):
         return reasons.NUMBER_NOT_VALID.refuse(slot=slot.word, example=example)
-    if not main.startswith("+"):
+    if not main.startswith("+") and not national:
         return reasons.NUMBER_NEEDS_COUNTRY.refuse(example=example)
     if extension and slot is not Slot.OFFICE:
         return reasons.NUMBER_EXTENSION.refuse(slot=slot.word)

@@ -21,7 +21,20 @@ class Action(StrEnum):
     SMS = "sms"
     UNDO = "undo"
     ONBOARD = "onboard"
+    PASS = "pass"  # noqa: S105 - a name, not a secret
     BULK = "bulk"
+
+    @property
+    def brings_a_number(self) -> bool:
+        """A number is given that the directory does not hold yet."""
+        return self in (Action.SET, Action.ONBOARD, Action.BULK)
+
+
+class PassReader(StrEnum):
+    """Who reads a Temporary Access Pass and hands it over: the new person, or their manager."""
+
+    PERSON = "person"
+    MANAGER = "manager"
 
 
 class Risk(StrEnum):
@@ -138,13 +151,18 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The `[limits]` table; 0 = no limit. Changes are counted at submit, writes when they are sent."""
+    """The `[limits]` table; 0 = no limit. Changes are counted at submit, writes when they are sent.
+
+    bulk_rows: rows of one file. bulk_finish_minutes: for all rows of one file, from the first one.
+    """
 
     changes_per_operator_per_hour: int = 30
     changes_per_target_per_day: int = 2
     writes_per_hour: int = 200
     open_per_requester: int = 10
     open_per_approver: int = 10
+    bulk_rows: int = 50_000
+    bulk_finish_minutes: int = 4_320
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +197,28 @@ class Deciding:
 
 
 @dataclass(frozen=True, slots=True)
+class OnboardingTerms:
+    """The `[onboarding]` table: who counts as new, and how the card behaves.
+
+    hired_within_days: of the hire date or the making of the account, on either side, 0 = any time.
+    stop_days: the card is open so long. remind_days / bridge_days: 0 = not. last_four: the last digits are
+    typed a second time. known_line: an approver says on which line they spoke. sspr_methods: as many as a
+    password reset wants. pass_minutes: so long a Temporary Access Pass is good for, 0 = none is issued.
+    """
+
+    hired_within_days: int = 30
+    stop_days: int = 14
+    remind_days: int = 3
+    last_four: bool = False
+    known_line: bool = False
+    sspr_methods: int = 2
+    bridge_days: int = 90
+    install: bool = False
+    pass_minutes: int = 0
+    pass_shown_to: PassReader = PassReader.PERSON
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """The whole policy in force. digest: sha256 hex of the file, recorded with every change.
 
@@ -200,6 +240,7 @@ class Policy:
     limits: Limits = field(default_factory=Limits)
     risk: RiskTerms = field(default_factory=RiskTerms)
     deciding: Deciding = field(default_factory=Deciding)
+    onboarding: OnboardingTerms = field(default_factory=OnboardingTerms)
     verification: frozenset[Method] = frozenset()
     vip: frozenset[str] = frozenset()
     person_key: bool = True

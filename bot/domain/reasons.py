@@ -11,13 +11,19 @@ from collections.abc import Iterator
 
 from bot.domain import (  # noqa: F401 - importing registers
     approver_reasons,
+    bulk_reasons,
     decision_reasons,
     directory_reasons,
+    file_reasons,
     internal_reasons,
     limit_reasons,
     number_reasons,
+    onboarding_reasons,
+    pass_reasons,
     proof_reasons,
+    report_reasons,
     rule_reasons,
+    sheet_reasons,
     stop_reasons,
     usability_reasons,
 )
@@ -253,7 +259,7 @@ RIGHTS_LOST = Reason(
     "policy.rights-lost",
     "{name} may no longer request this",
     "Rights are checked again right before the change, and the requester no longer has the role for it.",
-    "Somebody with the operator role can make a new request.",
+    "Somebody who has the role for it can make a new request.",
 )
 RULE_CHANGED = Reason(
     "policy.rule-changed",

@@ -18,8 +18,13 @@ _TOKENS = {
     TokenKind.ROLE: "the role",
     TokenKind.GROUP: "the group",
 }
-#: What this version makes of requests typed by people; the other actions are taken and made later.
-MADE = (Action.SET, Action.REMOVE, Action.SWAP, Action.SMS, Action.UNDO)
+_ANYBODY = tuple(kind for kind in TargetKind if kind is not TargetKind.PROTECTED)
+#: Whom each action can be about; protected people are refused before any rule.
+ABOUT = {
+    **dict.fromkeys(Action, _ANYBODY),
+    Action.ONBOARD: (TargetKind.NEW_HIRE,),
+    Action.PASS: (TargetKind.NEW_HIRE, TargetKind.ORDINARY),
+}
 
 
 def in_words(policy: Policy) -> Iterator[str]:
@@ -160,8 +165,7 @@ def _of_rule(policy: Policy, rule: Rule) -> Iterator[str]:
 
 
 def _without_rule(policy: Policy) -> Iterator[tuple[Action, list[str]]]:
-    for action in MADE:
-        kinds = [kind for kind in TargetKind if kind is not TargetKind.PROTECTED]
+    for action, kinds in ABOUT.items():
         rules = [rule for rule in policy.rules if action in rule.actions and not rule.refuse]
         known = {kind for rule in rules for kind in rule.targets}
         yield action, [kind.value for kind in kinds if kind not in known]

@@ -52,12 +52,12 @@ class Tokens(Protocol):
 class Reply:
     """An answer of Graph below 500, other than 401 and 429. request_id: Graph's own, "" when it gave none.
 
-    pressure: see `BatchReply`.
+    body: bytes of JSON, or what stood inside a batch. pressure: see `BatchReply`.
     """
 
     status: int
     request_id: str
-    body: bytes = field(repr=False)
+    body: Any = field(repr=False)
     pressure: float | None = None
 
 
@@ -68,6 +68,24 @@ class BatchReply:
 
     items: Mapping[int, BatchItem]
     pressure: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Inner:
+    """One read inside a batch. path: after the version, whole. advanced: as of `read`."""
+
+    path: str
+    advanced: bool = False
+    body: object = None
+
+    def request(self, n: int) -> dict[str, object]:
+        """Graph docs "json-batching": headers of their own, Content-Type wherever there is a body."""
+        headers = {"ConsistencyLevel": "eventual"} if self.advanced else {}
+        whole: dict[str, object] = {"id": str(n), "method": "GET", "url": self.path}
+        if self.body is not None:
+            headers["Content-Type"] = "application/json"
+            whole |= {"method": "POST", "body": self.body}
+        return {**whole, "headers": headers} if headers else whole
 
 
 class NotSignedIn(DirectoryUnavailable):
@@ -136,6 +154,11 @@ class GraphClient:
     def now(self) -> datetime:
         return self._clock.now()
 
+    @property
+    def root(self) -> str:
+        """Scheme and host of Graph, for addresses inside a body."""
+        return self._root
+
     async def resume(self) -> None:
         """Take back the pauses of an earlier process. Raises StoreUnavailable."""
         if self._book is not None:
@@ -195,9 +218,14 @@ class GraphClient:
             found.extend(page.value)
         raise DirectoryUnavailable("more pages than can be right")
 
-    async def follow(self, link: str, shape: type[_Shape], *, advanced: bool = False) -> _Shape:
-        """One further page, by the address that the page before gave. Raises like `rows`."""
-        return await self._page(self._same_origin(link), shape, advanced)
+    async def follow(
+        self, link: str, shape: type[_Shape], *, advanced: bool = False, lane: str = ""
+    ) -> _Shape:
+        """One further page, by the address that the page before gave. lane: as in `read`. Raises like
+        `rows`.
+        """
+        lane = f"{self._tenant}/{lane}" if lane else self._reads
+        return read_row(shape, (await self._read(self._same_origin(link), advanced, None, lane)).body)
 
     async def batch(self, paths: Sequence[str]) -> BatchReply:
         """Up to 20 GETs in one request, tried like a read; each item has its own answer, 429 among them.
@@ -205,18 +233,26 @@ class GraphClient:
         paths: after `/v1.0`, whole. An inner 429 pauses the lane of reads, for the longest time asked for
         (Graph docs "json-batching"). Raises like `read`.
         """
-        asked = [{"id": str(n), "method": "GET", "url": path} for n, path in enumerate(paths)]
+        return await self._batched([Inner(path) for path in paths])
+
+    async def _batched(self, asked: Sequence[Inner]) -> BatchReply:
+        requests = [inner.request(n) for n, inner in enumerate(asked)]
         url = f"{self._root}/v1.0/$batch"
-        reply = await self._read(url, False, {"requests": asked}, self._reads)
+        reply = await GraphClient._read(self, url, False, {"requests": requests}, self._reads)
         answers = read_row(BatchAnswer, reply.body).responses
-        items = {int(item.id): item for item in answers if item.answers(paths)}
+        items = {int(item.id): item for item in answers if item.answers(requests)}
         slow = [item for item in items.values() if item.status == httpx.codes.TOO_MANY_REQUESTS]
-        waits = [_retry_after(item.header("Retry-After"), self._clock.now()) for item in slow]
+        waits = [wait_told(item.header("Retry-After"), self._clock.now()) for item in slow]
         if slow:
             self._count("graph_calls", "429 in a batch")
-            await self._pause(self._reads, max((wait for wait in waits if wait is not None), default=None))
+            longest = max((wait for wait in waits if wait is not None), default=None)
+            await self._slowed(len(slow) / len(asked), longest)
         told = [_figure(item.header(_PRESSURE)) for item in items.values()] + [reply.pressure]
         return BatchReply(items, max((each for each in told if each is not None), default=None))
+
+    async def _slowed(self, share: float, longest: timedelta | None) -> None:
+        """That share of a batch was throttled. longest: of the pauses that were asked for."""
+        await self._pause(self._reads, longest)
 
     def paused(self) -> timedelta:
         """How long the lane of reads still waits."""
@@ -314,7 +350,7 @@ class GraphClient:
 
     async def _throttled(self, lane: str, response: httpx.Response) -> bool:
         """Pause the lane when this answer says so. 503 counts only with Retry-After (Graph docs "errors")."""
-        retry_after = _retry_after(response.headers.get("Retry-After"), self._clock.now())
+        retry_after = wait_told(response.headers.get("Retry-After"), self._clock.now())
         busy = response.status_code == httpx.codes.SERVICE_UNAVAILABLE and retry_after is not None
         if response.status_code != httpx.codes.TOO_MANY_REQUESTS and not busy:
             return False
@@ -374,7 +410,7 @@ def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
     return url.scheme, url.host, url.port or {"https": 443, "http": 80}.get(url.scheme)
 
 
-def _retry_after(text: str | None, now: datetime) -> timedelta | None:
+def wait_told(text: str | None, now: datetime) -> timedelta | None:
     """Seconds or an HTTP date; None when it is missing or makes no sense."""
     if not text:
         return None

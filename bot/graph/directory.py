@@ -11,17 +11,26 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import NoReturn
 
 from bot.domain import directory_reasons as finer
 from bot.domain import reasons
 from bot.domain.change import Operation, OpKind
 from bot.domain.command import Who
+from bot.domain.coverage import Account, Enrolment
 from bot.domain.methods import Default, Deleted, Licences, MethodPolicy, Registration, SignIn
 from bot.domain.numbers import PeoplePage
-from bot.domain.people import Person, Phones, Protection, ProtectionRules
-from bot.domain.permissions import DEFAULT_GUARD, PHONE_ONLY, WRITE_METHODS, WRITE_PHONES, Permission
+from bot.domain.people import Listed, Person, Phones, Protection, ProtectionRules
+from bot.domain.permissions import (
+    DEFAULT_GUARD,
+    ISSUE_PASSES,
+    PHONE_ONLY,
+    WRITE_METHODS,
+    WRITE_PHONES,
+    Permission,
+)
 from bot.domain.phone import PhoneNumber, Purpose, Slot
-from bot.graph import denied, people, protection, relations, signin
+from bot.graph import denied, installing, lifecycle, passes, people, protection, relations, reports, signin
 from bot.graph.client import GraphClient, ReadRefused, Reply
 from bot.graph.decode import GraphError, read_error, refusal_of
 from bot.graph.rows import (
@@ -36,7 +45,7 @@ from bot.graph.rows import (
     phones_of,
 )
 from bot.graph.scan import Pace, Scan
-from bot.ports import DirectoryRefused, DirectoryUnavailable, DirectoryUncertain, Receipt, Unread
+from bot.ports import DirectoryRefused, DirectoryUnavailable, DirectoryUncertain, Pass, Receipt, Unread
 
 _LOG = logging.getLogger(__name__)
 _GROUPS_PER_CHECK = 20  # Graph docs "user-checkmembergroups"
@@ -57,15 +66,22 @@ class GraphDirectory:
         *,
         profile: str = PHONE_ONLY,
         cloud: str = "global",
+        app_id: str = "",
         count: Callable[[str, str], None] = lambda name, label: None,
+        in_flight: int = _BATCHES_IN_FLIGHT,
     ) -> None:
         """profile: which permissions we have. cloud: its name; China lacks the calls for SMS sign-in.
 
+        app_id: of our Teams app, to install it for people.
+
+        in_flight: batches under way at once where many people are read.
         count: takes the name of a counter ("graph_unrecognised") when no rule explains an answer.
         """
         self._client, self._profile, self._cloud = client, profile, cloud
-        self._count = count
+        self._app_id = app_id
+        self._count, self._in_flight = count, in_flight
         self._pim, self._pace = protection.Pim(), Pace()
+        self._pass_runs = lifecycle.PassRuns()
         self._policy: MethodPolicy | None = None
         self._reading_policy = asyncio.Lock()
 
@@ -88,6 +104,12 @@ class GraphDirectory:
 
     async def manager(self, oid: str) -> Person | None:
         return await people.manager_of(self._client, oid)
+
+    async def reports(self, oid: str, limit: int) -> Sequence[Person]:
+        return await people.reports_of(self._client, oid, limit)
+
+    async def created_since(self, at: datetime, limit: int) -> Sequence[Person]:
+        return await people.created_since(self._client, at, limit)
 
     async def manager_changed(self, oid: str, since: datetime) -> datetime | None:
         return await relations.manager_changed(self._client, oid, since)
@@ -163,7 +185,13 @@ class GraphDirectory:
         return await protection.protection_of(self._client, oid, rules, own_groups, self._pim)
 
     async def write(
-        self, target_oid: str, op: Operation, number: PhoneNumber | None, call_id: str
+        self,
+        target_oid: str,
+        op: Operation,
+        number: PhoneNumber | None,
+        call_id: str,
+        *,
+        present: bool | None = None,
     ) -> Receipt:
         """One write by the fixed id of the slot; `set` reads first to know whether to POST or to PATCH.
 
@@ -181,7 +209,9 @@ class GraphDirectory:
         verb, path, body = "DELETE", f"/users/{oid}/authentication/phoneMethods/{METHOD_IDS[op.slot]}", None
         if number is not None:
             body = {"phoneNumber": number.reveal(Purpose.SEND), "phoneType": op.slot.value}
-            present = any(method.id.lower() == METHOD_IDS[op.slot] for method in await self._methods(oid))
+            if present is None:
+                held = await self._methods(oid)
+                present = any(method.id.lower() == METHOD_IDS[op.slot] for method in held)
             verb, path = ("PATCH", path) if present else ("POST", path.rpartition("/")[0])
         if op.sent_at is not None and self._client.now() - op.sent_at > _SEND_WITHIN:
             # Whoever was stopped while reading may have been given up: others may have written since.
@@ -235,8 +265,34 @@ class GraphDirectory:
     async def registration(self, oid: str) -> Registration:
         return await signin.registration_of(self._client, oid)
 
+    async def enrolments(self) -> tuple[Enrolment, ...]:
+        return await reports.enrolments(self._client)
+
+    async def accounts(self) -> tuple[Account, ...]:
+        return await reports.accounts(self._client)
+
+    async def roster(self) -> tuple[Listed, ...]:
+        return await reports.roster(self._client)
+
     def phones_of_many(self, oids: Sequence[str]) -> AsyncIterator[tuple[str, Phones | Unread]]:
-        return Scan(self._client, oids, self._pace, _BATCHES_IN_FLIGHT).run()
+        return Scan(self._client, oids, self._pace, self._in_flight).run()
+
+    async def pass_due(self, oid: str) -> bool:
+        return await self._pass_runs.due(self._client, oid)
+
+    async def issue_pass(self, oid: str, minutes: int, call_id: str) -> Pass:
+        """Unavailable where the person is known to the directory and not yet to the back end of methods."""
+        oid = checked_id(oid)
+        reply = await passes.ask(self._client, oid, minutes, call_id)
+        if not 400 <= reply.status < 500:
+            return passes.read_pass(reply, minutes)
+        refusal, _ = refusal_of(read_error(reply.status, reply.body), oid)
+        if refusal.reason is reasons.DIRECTORY_GONE and await people.by_id(self._client, oid) is not None:
+            raise DirectoryUnavailable("the account is new and not everywhere yet", _SETTLES_IN)
+        await self._refuse(reply, oid, ISSUE_PASSES)
+
+    async def install_app(self, oid: str, call_id: str) -> None:
+        await installing.install(self._client, oid, self._app_id, call_id)
 
     async def recently_deleted(self, limit: int) -> Sequence[Deleted]:
         return await signin.deleted_people(self._client, limit)
@@ -250,9 +306,15 @@ class GraphDirectory:
     ) -> Receipt:
         """What an answer to a write proves. may_be_saved: 409 also comes when the number was saved."""
         if reply.status in _DONE:
-            return Receipt(reply.request_id)
+            return Receipt(reply.request_id, reply.pressure)
         if not 400 <= reply.status < 500:
             raise DirectoryUncertain(f"Graph answered {reply.status}", reply.request_id)
+        await self._refuse(reply, oid, needed, may_be_saved=may_be_saved)
+
+    async def _refuse(
+        self, reply: Reply, oid: str, needed: Permission, *, may_be_saved: bool = False
+    ) -> NoReturn:
+        """Raises DirectoryRefused for an answer from 400 to 499."""
         error = read_error(reply.status, reply.body, reply.request_id)
         refusal, known = refusal_of(error, oid)
         if not known:

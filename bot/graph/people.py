@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Mapping, Sequence
+from datetime import UTC, datetime
 from urllib.parse import quote
 
 from pydantic import Field
@@ -61,6 +62,19 @@ async def manager_of(client: GraphClient, oid: str) -> Person | None:
     """The manager, None when there is none (Graph docs "user-list-manager": 404). Raises as `by_id`."""
     rows = await _one(client, f"/users/{checked_id(oid)}/manager")
     return rows[0].person() if rows else None
+
+
+async def reports_of(client: GraphClient, oid: str, most: int) -> tuple[Person, ...]:
+    """Graph docs "user-list-directreports". Raises as `by_id`."""
+    rows = await client.rows(f"/users/{checked_id(oid)}/directReports", UserPage, _SELECT, most=most)
+    return tuple(row.person() for row in rows)
+
+
+async def created_since(client: GraphClient, at: datetime, most: int) -> tuple[Person, ...]:
+    """Graph docs "user-list", "aad-advanced-queries" (createdDateTime: ge). Raises DirectoryUnavailable."""
+    when = at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    rows = await _listed(client, {"filter": f"createdDateTime ge {when}"}, most, advanced=True)
+    return tuple(row.person() for row in rows)
 
 
 async def page(client: GraphClient, cursor: str, limit: int) -> PeoplePage | None:

@@ -21,7 +21,8 @@ from bot.ports import DirectoryUnavailable
 
 PERSON_SELECT = (
     "id,displayName,userPrincipalName,mail,jobTitle,department,employeeId,accountEnabled,userType,"
-    "onPremisesSyncEnabled,createdDateTime,isManagementRestricted,usageLocation,lastPasswordChangeDateTime"
+    "onPremisesSyncEnabled,createdDateTime,isManagementRestricted,usageLocation,lastPasswordChangeDateTime,"
+    "employeeHireDate"
 )
 #: Fixed ids of the phone methods (Graph docs "phoneAuthenticationMethod").
 METHOD_IDS = {
@@ -64,6 +65,7 @@ class UserRow(Row):
     isManagementRestricted: bool | None = None  # noqa: N815
     usageLocation: str | None = None  # noqa: N815
     lastPasswordChangeDateTime: datetime | None = None  # noqa: N815
+    employeeHireDate: datetime | None = None  # noqa: N815
 
     def person(self) -> Person:
         """Not told to be enabled counts as disabled. #EXT# accounts are of another directory: guests."""
@@ -82,6 +84,7 @@ class UserRow(Row):
             usage_location=self.usageLocation,
             created_at=self.createdDateTime,
             password_changed_at=self.lastPasswordChangeDateTime,
+            hired_at=self.employeeHireDate,
         )
 
 
@@ -143,7 +146,7 @@ class BatchItem(Row):
         """Header names are compared without case, as in HTTP."""
         return next((value for key, value in self.headers.items() if key.lower() == name.lower()), None)
 
-    def answers(self, asked: Sequence[str]) -> bool:
+    def answers(self, asked: Sequence[object]) -> bool:
         """Whether it answers one of our questions."""
         return self.id.isascii() and self.id.isdecimal() and int(self.id) < len(asked)
 

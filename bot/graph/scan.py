@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from bot.domain.people import Phones
 from bot.graph.client import GraphClient, NotSignedIn
@@ -23,6 +23,8 @@ _TRIES = 3
 _THROTTLES = 30  # after that many "slow down" for one person something else is wrong
 _WINDOW = timedelta(seconds=10.1)  # ten by the docs, and a little for calls that take longer than others
 _TOLD_ABOVE = 0.8
+#: Without a refusal for so long the limit may have been somebody else's doing: so much more, once a window.
+_CALM, _LONGEST_CALM, _MORE = timedelta(seconds=20), timedelta(minutes=10), 1.25
 Found = tuple[str, Phones | Unread]
 
 
@@ -30,7 +32,8 @@ class Pace:
     """How many calls go into ten seconds: learned from Graph's own figures, never from trying it out.
 
     Graph tells how full the allowance is once it is more than 80 % used, so silence allows to go on a
-    little faster. The first 429 that came without such a warning ends the trust in silence.
+    little faster. The first 429 that came without such a warning ends the trust in silence; from then on it
+    is tried again after a calm time, which doubles with every refusal.
     """
 
     def __init__(self, start: float = 3000.0) -> None:
@@ -40,6 +43,7 @@ class Pace:
         self._begun: deque[tuple[datetime, int]] = deque()  # when, and the total of all calls then
         self._total, self._gone = 0, 0
         self._settled_at: datetime | None = None
+        self._calm, self._more_at = _CALM, datetime.min.replace(tzinfo=UTC)
 
     def take(self, calls: int, now: datetime) -> timedelta:
         """Room for that many calls: zero, and they are counted; else how long to wait before asking again."""
@@ -61,6 +65,8 @@ class Pace:
             if self._settled_at is None or now >= self._settled_at:
                 self._silence_counts = self._warned
                 self.limit = max(min(self.limit, float(used - throttled)) * 0.97, float(_BATCH))
+                self._more_at = now + self._calm
+                self._calm = min(self._calm * 2, _LONGEST_CALM)
             # The other batches of that moment say nothing new.
             self._settled_at = now + _WINDOW
         elif pressure is not None and pressure >= _TOLD_ABOVE:
@@ -68,6 +74,9 @@ class Pace:
             self.limit = max(used / pressure * 0.98, float(_BATCH))
         elif self._silence_counts:
             self.limit = max(self.limit, used / _TOLD_ABOVE)
+        elif now >= self._more_at and used >= _TOLD_ABOVE * self.limit:
+            self.limit *= _MORE
+            self._more_at = now + _WINDOW
 
     def _used(self, mark: int, now: datetime) -> int:
         """Calls of the last ten seconds up to that mark."""

@@ -10,15 +10,20 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
+from bot.ports.batches import BatchBook, BatchWork, Waiting
 from bot.ports.directory import (
     Directory,
     DirectoryRefused,
     DirectoryUnavailable,
     DirectoryUncertain,
+    Pass,
     Receipt,
     Unread,
 )
+from bot.ports.onboardings import OnboardingBook
 from bot.ports.quotas import Ceiling, Counted, Full, Quota
+from bot.ports.reports import Reports
+from bot.ports.sheets import SheetRefused, Sheets
 from bot.ports.stops import Outlived, Switching, Thaw
 from bot.ports.store import (
     ChainReport,
@@ -43,6 +48,8 @@ from bot.ports.store import (
 )
 
 __all__ = [
+    "BatchBook",
+    "BatchWork",
     "Ceiling",
     "ChainReport",
     "Clock",
@@ -67,21 +74,27 @@ __all__ = [
     "Messenger",
     "Metrics",
     "Move",
+    "OnboardingBook",
     "Outlived",
+    "Pass",
     "PostedCard",
     "Quota",
     "Reach",
     "Receipt",
     "Received",
     "Recent",
+    "Reports",
     "RowUnreadable",
     "SealUnreadable",
+    "SheetRefused",
+    "Sheets",
     "Store",
     "StoreUnavailable",
     "Switching",
     "Thaw",
     "Tokens",
     "Unread",
+    "Waiting",
     "Won",
     "WorkflowKeys",
 ]
@@ -115,10 +128,14 @@ class Tokens(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """Whether somebody can be written to in Teams. why: cause in words when not."""
+    """Whether somebody can be written to in Teams. why: cause in words when not.
+
+    retry_after: it could not be found out now, and may be asked again then.
+    """
 
     ok: bool
     why: str = ""
+    retry_after: timedelta | None = None
 
 
 class Delivery(StrEnum):
@@ -129,11 +146,15 @@ class Delivery(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """What became of one message. retry_after: how long to wait when LATER."""
+    """What became of one message. retry_after: how long to wait when LATER.
+
+    untried: it was not even tried, and that counts as no attempt.
+    """
 
     result: Delivery
     why: str = ""
     retry_after: timedelta | None = None
+    untried: bool = False
 
 
 class Messenger(Protocol):

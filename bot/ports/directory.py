@@ -6,7 +6,7 @@ Knows values of the domain. Must not know Graph.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -51,9 +51,10 @@ class DirectoryUncertain(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """Graph's yes to one write."""
+    """Graph's yes to one write. pressure: how much of the allowance is used, when Graph told (above 0.8)."""
 
     graph_request_id: str
+    pressure: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,15 @@ class Unread:
     gone: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """A Temporary Access Pass as the directory gave it, once and never again. secret: shown, never kept."""
+
+    secret: str = field(repr=False)
+    minutes: int
+    graph_request_id: str = ""
+
+
 class Directory(Protocol):
     """Microsoft Entra as the workflow sees it. Reads raise DirectoryUnavailable; only object ids in paths."""
 
@@ -77,6 +87,14 @@ class Directory(Protocol):
     async def person(self, oid: str) -> Person | None: ...
 
     async def manager(self, oid: str) -> Person | None: ...
+
+    async def reports(self, oid: str, limit: int) -> Sequence[Person]:
+        """The people whose manager this person is, at most limit."""
+        ...
+
+    async def created_since(self, at: datetime, limit: int) -> Sequence[Person]:
+        """Accounts made since then, at most limit. An index that lags may leave out the very newest."""
+        ...
 
     async def manager_changed(self, oid: str, since: datetime) -> datetime | None:
         """When somebody's manager was changed last; None = not since then, as far as the log goes back.
@@ -115,9 +133,17 @@ class Directory(Protocol):
         ...
 
     async def write(
-        self, target_oid: str, op: Operation, number: PhoneNumber | None, call_id: str
+        self,
+        target_oid: str,
+        op: Operation,
+        number: PhoneNumber | None,
+        call_id: str,
+        *,
+        present: bool | None = None,
     ) -> Receipt:
-        """Exactly one HTTP write. Raises DirectoryRefused, DirectoryUnavailable or DirectoryUncertain."""
+        """Exactly one HTTP write. present: whether the slot holds a number, as just read; None = it is read.
+
+        Raises DirectoryRefused, DirectoryUnavailable or DirectoryUncertain."""
         ...
 
     async def sign_in(self, oid: str) -> SignIn:
@@ -153,6 +179,24 @@ class Directory(Protocol):
 
         A pause of the directory is waited out. Raises DirectoryUnavailable when signing in fails; what
         was yielded before stays true.
+        """
+        ...
+
+    async def pass_due(self, oid: str) -> bool:
+        """A lifecycle workflow is to make a Temporary Access Pass for the person, or has just made one."""
+        ...
+
+    async def issue_pass(self, oid: str, minutes: int, call_id: str) -> Pass:
+        """Make a Temporary Access Pass that works once, from now on; an earlier one is void with it.
+
+        One write, raising as `write`. After DirectoryUncertain one may be there that nobody has seen.
+        """
+        ...
+
+    async def install_app(self, oid: str, call_id: str) -> None:
+        """Have our app in Teams installed for the person; that it is there already is fine.
+
+        One write, raising as `write`.
         """
         ...
 

@@ -15,8 +15,11 @@ from bot.domain.absence import Absence
 from bot.domain.audit import AuditEvent, AuditRecord
 from bot.domain.change import Change, Vote
 from bot.domain.freeze import Freeze, FreezeKind
+from bot.domain.onboarding import OnboardingStep
 from bot.domain.phone import PhoneNumber
 from bot.domain.switch import Switch, SwitchName
+from bot.ports.batches import BatchBook, BatchWork
+from bot.ports.onboardings import OnboardingBook
 from bot.ports.quotas import Ceiling, Full, Quota
 from bot.ports.stops import Outlived, Switching, Thaw
 
@@ -44,7 +47,8 @@ class MessageKind(StrEnum):
     """ask: approval card to an approver. notice: news for requester or target. redraw: posted cards.
 
     alert: something that people must look at; to_oid may be `role:NAME`, everybody who has the role.
-    remind: the approval card once more, for an approver who has not decided.
+    remind: the approval card once more, for an approver who has not decided. step: something the workflow
+    does at its time (topic: what, subject: with what). onboarding: a card of the onboarding `subject`.
     """
 
     ASK = "ask"
@@ -52,6 +56,8 @@ class MessageKind(StrEnum):
     REDRAW = "redraw"
     ALERT = "alert"
     REMIND = "remind"
+    STEP = "step"
+    ONBOARDING = "onboarding"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +112,10 @@ class Commit:
     adds those whom it bars and takes back the lifts so far. A move that sends a write is lost (PAUSED) while
     a switch is closed, or when the ceiling is reached. earlier: by change and operation, what its writes
     replace, read right before: kept for undo until UNDO_WINDOW after it was applied, destroyed at any other
-    end and when it is undone.
+    end and when it is undone. The end of a request with the action onboard moves the onboarding that waits
+    for it (`onboarding.after_change`). begin: rows of a batch that come into being as changes, guarded as the
+    moves are: not for frozen people, and not while a switch is closed. batch: whose rows they are, and what
+    else happens to it.
     """
 
     at: datetime
@@ -122,6 +131,14 @@ class Commit:
     quotas: tuple[Quota, ...] = ()
     ceiling: Ceiling | None = None
     earlier: Mapping[str, Mapping[int, PhoneNumber]] = field(default_factory=dict)
+    onboardings: tuple[OnboardingStep, ...] = ()
+    begin: tuple[Change, ...] = ()
+    batch: BatchWork | None = None
+
+    @property
+    def made(self) -> tuple[Change, ...]:
+        """Every change that comes into being."""
+        return (*((self.create,) if self.create else ()), *self.begin)
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +256,7 @@ class LeaseBook(Protocol):
         ...
 
 
-class Store(LaneBook, LeaseBook, Protocol):
+class Store(LaneBook, LeaseBook, OnboardingBook, BatchBook, Protocol):
     """The system of record. Each method is one transaction; times are the caller's Clock."""
 
     async def commit(self, commit: Commit) -> Won | Lost: ...
@@ -337,7 +354,9 @@ class Store(LaneBook, LeaseBook, Protocol):
 
     async def message_done(self, key: str) -> None: ...
 
-    async def message_later(self, key: str, due_at: datetime) -> None: ...
+    async def message_later(self, key: str, due_at: datetime, *, tried: bool = True) -> None:
+        """tried False: this attempt does not count."""
+        ...
 
     async def message_dead(self, key: str, why: str) -> None:
         """Given up after the bounded tries: kept, counted, never sent."""
@@ -399,8 +418,11 @@ class Store(LaneBook, LeaseBook, Protocol):
 
     async def append_audit(
         self, at: datetime, events: Sequence[AuditEvent], *, once: str = "", until: datetime | None = None
-    ) -> None:
-        """once: what several would append under this name is appended once `until` that time."""
+    ) -> bool:
+        """once: what several would append under this name is appended once `until` that time.
+
+        False = somebody had appended it.
+        """
         ...
 
     async def verify_audit(self) -> ChainReport: ...

@@ -17,7 +17,8 @@ seconds, activity_id, step, again: [...]}`; `step` = the world's counter before 
 - `POST refresh` `{as, activity_id}`: the automatic refresh of a card when it comes into view.
 - `POST activity` `{activity | body, sign, headers={}}`: raw; `body` is sent as it is (text).
 - `POST install` `{as, installed=true}`: sends the installation and membership events.
-- `POST ways` `{double, reorder, delay, limits}`: twice, out of order, late; rate limits on or off.
+- `POST ways` `{double, reorder, delay, limits}`: twice, out of order, late; rate limits on or off. Answers
+  also how many calls were refused for their rate, and `peaks`: the most in one window so far.
 - `GET view?as=` a list, see `views.view`; `GET outbound[?since=]` `{"sent": [{order, verb, path, status,
   body}]}`: everything the bot ever sent, answers to HTTP included; `GET step` `{step}`: the counter.
 """
@@ -43,7 +44,7 @@ _SCOPES = ("personal", "groupChat", "channel")
 
 def add_routes(app: web.Application, worlds: Worlds, chats: AllChats, delivery: Delivery) -> None:
     """Put the routes of this module on `app`."""
-    acts = _Acts(worlds, chats, delivery)
+    acts = _Acts(chats, delivery)
     root = "/_sandbox/worlds/{tenant}/"
     for verb, path, work in (
         ("POST", "say", acts.say),
@@ -57,10 +58,30 @@ def add_routes(app: web.Application, worlds: Worlds, chats: AllChats, delivery: 
         ("GET", "step", acts.step),
         ("GET", "outbound", acts.outbound),
     ):
-        app.router.add_route(verb, root + path, acts.handler(work))
+        app.router.add_route(verb, root + path, served(worlds, chats, work))
 
 
-class _Wrong(Exception):
+def served(
+    worlds: Worlds, chats: AllChats, work: Callable[[Wish], Awaitable[Any]]
+) -> Callable[[web.Request], Awaitable[web.Response]]:
+    """Find the world, read the body, word the refusals."""
+
+    async def handle(request: web.Request) -> web.Response:
+        world = worlds.by_tenant(request.match_info["tenant"])
+        if world is None:
+            return web.json_response({"error": "no such world"}, status=404)
+        fields = await request.json() if request.can_read_body else {}
+        try:
+            return web.json_response(await work(Wish(request, chats.of(world), fields)))
+        except Wrong as wrong:
+            return web.json_response({"error": str(wrong)}, status=wrong.status)
+        except CannotPress as cannot:
+            return web.json_response({"error": str(cannot)}, status=409)
+
+    return handle
+
+
+class Wrong(Exception):
     """The wish makes no sense: HTTP status and text."""
 
     def __init__(self, status: int, text: str) -> None:
@@ -68,7 +89,7 @@ class _Wrong(Exception):
         self.status = status
 
 
-class _Wish:
+class Wish:
     """One control request: the world's chats and what is wanted."""
 
     def __init__(self, request: web.Request, chats: Chats, fields: Mapping[str, Any]) -> None:
@@ -85,14 +106,14 @@ class _Wish:
         """Who acts."""
         found = self.chats.world.find(self.get("as"))
         if found is None:
-            raise _Wrong(404, f"nobody here is called {self.get('as')!r}")
+            raise Wrong(404, f"nobody here is called {self.get('as')!r}")
         return found
 
     def chat(self) -> Conversation:
         """The chat in which the person acts."""
         scope = self.get("scope", "personal")
         if scope not in _SCOPES:
-            raise _Wrong(400, f"scope must be one of {', '.join(_SCOPES)}")
+            raise Wrong(400, f"scope must be one of {', '.join(_SCOPES)}")
         person = self.person
         return self.chats.personal(person) if scope == "personal" else self.chats.shared(scope, person)
 
@@ -110,29 +131,10 @@ class _Wish:
 
 
 class _Acts:
-    def __init__(self, worlds: Worlds, chats: AllChats, delivery: Delivery) -> None:
-        self._worlds, self._chats, self._delivery = worlds, chats, delivery
+    def __init__(self, chats: AllChats, delivery: Delivery) -> None:
+        self._chats, self._delivery = chats, delivery
 
-    def handler(
-        self, work: Callable[[_Wish], Awaitable[Any]]
-    ) -> Callable[[web.Request], Awaitable[web.Response]]:
-        """Find the world, read the body, word the refusals."""
-
-        async def handle(request: web.Request) -> web.Response:
-            world = self._worlds.by_tenant(request.match_info["tenant"])
-            if world is None:
-                return web.json_response({"error": "no such world"}, status=404)
-            fields = await request.json() if request.can_read_body else {}
-            try:
-                return web.json_response(await work(_Wish(request, self._chats.of(world), fields)))
-            except _Wrong as wrong:
-                return web.json_response({"error": str(wrong)}, status=wrong.status)
-            except CannotPress as cannot:
-                return web.json_response({"error": str(cannot)}, status=409)
-
-        return handle
-
-    async def say(self, wish: _Wish) -> Json:
+    async def say(self, wish: Wish) -> Json:
         """A typed message. Speaking to the bot in personal chat installs it, as in Teams."""
         person, chat, text = wish.person, wish.chat(), str(wish.get("text", ""))
         fields: Json = {"type": "message", "text": text, "textFormat": "plain"}
@@ -147,13 +149,13 @@ class _Acts:
             shown = wish.chats.post(chat, person.oid, {"type": "message", "text": text})
             shown_id = shown.id
             built = built if "id" in wish.get("raw", {}) else built | {"id": shown_id}
-        return _answered(wish, built, await self._send(wish, built))
+        return answered(wish, built, await self._send(wish, built))
 
-    async def click(self, wish: _Wish) -> Json:
+    async def click(self, wish: Wish) -> Json:
         """A press on a button; the reply to an invoke changes what the person sees."""
         person, message = wish.person, wish.message()
         if message is None:
-            raise _Wrong(404, "there is no such card to click")
+            raise Wrong(404, "there is no such card to click")
         chat = wish.chats.get(message.conversation)
         if chat is None or person.oid not in chat.members:
             chat = wish.chats.personal(person)
@@ -163,7 +165,7 @@ class _Acts:
             built = laid_over(built, {"channelData": {"source": {"name": "message"}}})
         return await self._invoke(wish, laid_over(built, wish.get("raw", {})), chat, message)
 
-    async def invoke(self, wish: _Wish) -> Json:
+    async def invoke(self, wish: Wish) -> Json:
         """Any invoke by name, with any value."""
         fields = {"type": "invoke", "name": wish.get("name"), "value": wish.get("value")}
         fields |= {"replyToId": wish.get("reply_to")} if wish.get("reply_to") else {}
@@ -172,16 +174,16 @@ class _Acts:
         target = wish.chats.find(str(wish.get("reply_to"))) if wish.get("reply_to") else None
         return await self._invoke(wish, laid_over(built, wish.get("raw", {})), chat, target)
 
-    async def refresh(self, wish: _Wish) -> Json:
+    async def refresh(self, wish: Wish) -> Json:
         """What a client does by itself when a card with `refresh` for this person comes into view."""
         person, message = wish.person, wish.message()
         card = card_of(message.seen_by(person.oid)[1]) if message else None
         action = ((card or {}).get("refresh") or {}).get("action")
         if message is None or not isinstance(action, dict):
-            raise _Wrong(409, "this card has no refresh")
+            raise Wrong(409, "this card has no refresh")
         listed = (card or {})["refresh"].get("userIds")
         if listed is not None and person.mri not in listed and not wish.get("force"):
-            raise _Wrong(409, "this card does not refresh by itself for this person")
+            raise Wrong(409, "this card does not refresh by itself for this person")
         value = {"action": {k: action[k] for k in ("type", "id", "verb", "data") if k in action}}
         fields: Json = {
             "type": "invoke",
@@ -193,9 +195,9 @@ class _Acts:
         built = activity(wish.chats, person, chat, wish.service_url, **fields)
         answers = await self._send(wish, built)
         views.apply_refresh(wish.chats, person, message, answers[0])
-        return _answered(wish, built, answers)
+        return answered(wish, built, answers)
 
-    async def activity(self, wish: _Wish) -> Json:
+    async def activity(self, wish: Wish) -> Json:
         """Anything at all, signed as wished."""
         body = wish.get("body")
         raw = body.encode() if isinstance(body, str) else json.dumps(wish.get("activity")).encode()
@@ -203,7 +205,7 @@ class _Acts:
         answer = await self._delivery.post(wish.chats, raw, token, wish.get("headers", {}))
         return answer.as_json()
 
-    async def install(self, wish: _Wish) -> Json:
+    async def install(self, wish: Wish) -> Json:
         """Add or remove the app for one person, with the two events Teams sends."""
         person, installed = wish.person, bool(wish.get("installed", True))
         chat = wish.chats.personal(person)
@@ -217,9 +219,9 @@ class _Acts:
         for fields in events if installed else events[::-1]:
             built = activity(wish.chats, person, chat, wish.service_url, **fields)
             answers += await self._send(wish, built)
-        return _answered(wish, built, answers)
+        return answered(wish, built, answers)
 
-    async def ways(self, wish: _Wish) -> Json:
+    async def ways(self, wish: Wish) -> Json:
         """How inbound deliveries go from now on, and whether the connector counts calls."""
         if wish.get("limits") is not None:
             wish.chats.limits.on = bool(wish.get("limits"))
@@ -236,36 +238,38 @@ class _Acts:
             "reorder": new.reorder,
             "delay": new.delay,
             "limits": wish.chats.limits.on,
+            "refused": wish.chats.limits.refused,
+            "peaks": wish.chats.limits.peaks,
         }
 
-    async def view(self, wish: _Wish) -> list[Json]:
-        """The person's messages as they look now."""
-        return views.view(wish.chats, wish.person)
+    async def view(self, wish: Wish) -> list[Json]:
+        """The person's messages as they look now, or the `last` so many of them."""
+        return views.view(wish.chats, wish.person, max(int(wish.get("last", 0)), 0))
 
-    async def outbound(self, wish: _Wish) -> Json:
+    async def outbound(self, wish: Wish) -> Json:
         """Everything the bot wrote, in order."""
         since = int(wish.get("since", 0))
         return {"sent": [asdict(sent) for sent in wish.chats.sent if sent.order > since]}
 
-    async def step(self, wish: _Wish) -> Json:
+    async def step(self, wish: Wish) -> Json:
         """Where the counter of visible changes is."""
         return {"step": wish.step}
 
-    async def _send(self, wish: _Wish, built: Json) -> list[Answer]:
+    async def _send(self, wish: Wish, built: Json) -> list[Answer]:
         token = self._delivery.token(wish.chats, wish.service_url, wish.get("sign"))
         return await self._delivery.deliver(
             wish.chats, built, token, again=int(wish.get("redeliver", 0)), together=bool(wish.get("together"))
         )
 
-    async def _invoke(self, wish: _Wish, built: Json, chat: Conversation, message: Message | None) -> Json:
+    async def _invoke(self, wish: Wish, built: Json, chat: Conversation, message: Message | None) -> Json:
         if wish.get("dry"):
             return self._dry(wish, built)
         answers = await self._send(wish, built)
         if built["type"] == "invoke":
             views.apply_reply(wish.chats, chat, wish.person, message, str(built.get("name")), answers[0])
-        return _answered(wish, built, answers)
+        return answered(wish, built, answers)
 
-    def _dry(self, wish: _Wish, built: Json) -> Json:
+    def _dry(self, wish: Wish, built: Json) -> Json:
         return {
             "activity": built,
             "url": wish.chats.world.bot_url,
@@ -273,7 +277,7 @@ class _Acts:
         }
 
 
-def _mentioning(wish: _Wish, person: Person, chat: Conversation, text: str) -> Json:
+def _mentioning(wish: Wish, person: Person, chat: Conversation, text: str) -> Json:
     """Text and entities as Teams writes them when the bot is mentioned first."""
     mention = "<at>Ringfence</at>"
     plain = activity(wish.chats, person, chat, wish.service_url)
@@ -286,6 +290,7 @@ def _mentioning(wish: _Wish, person: Person, chat: Conversation, text: str) -> J
     }
 
 
-def _answered(wish: _Wish, built: Json, answers: list[Answer]) -> Json:
+def answered(wish: Wish, built: Json, answers: list[Answer]) -> Json:
+    """What a control request is told of the bot's answers."""
     first, rest = answers[0].as_json(), [answer.as_json() for answer in answers[1:]]
     return first | {"activity_id": built.get("id"), "again": rest, "step": wish.step}

@@ -60,7 +60,11 @@ def _write(node: Any, out: list[str]) -> None:
     elif kind == "Table":
         out.extend(_row(row) for row in node.get("rows", []))
     elif kind == "ColumnSet":
-        out.append(_row({"cells": node.get("columns", [])}))
+        row = _row({"cells": node.get("columns", [])})
+        out.extend([row] if row.strip(" |") else [])
+    elif kind.startswith("Chart."):
+        # A terminal draws no charts: it shows what stands in their place, as clients without them do.
+        _write(node.get("fallback") or [], out)
     else:
         words = _words(node)
         if words:

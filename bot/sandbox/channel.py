@@ -20,7 +20,7 @@ from typing import Any
 
 from aiohttp import web
 
-from . import acts, signing
+from . import acts, files, signing
 from .conversations import AllChats, Chats, Conversation, Json, Message
 from .delivery import Delivery, service_url
 from .journal import Seen
@@ -47,6 +47,7 @@ def add_routes(app: web.Application, worlds: Worlds, keys: Keys) -> None:
 
     signing.add_routes(app, keys, interfere)
     acts.add_routes(app, worlds, chats, delivery)
+    files.add_routes(app, worlds, chats, delivery)
     connector = Connector(worlds, chats)
     root = "/teams/v3/conversations"
     for verb, path, work, limit in (

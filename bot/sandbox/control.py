@@ -54,7 +54,8 @@ _Work = Callable[["_Ask"], Any]
 
 
 def person_json(person: Person) -> dict[str, Any]:
-    """Everything a test may want to know of a person; roles sorted, times ISO 8601."""
+    """Everything a test may want to know of a person, the secret of a pass too (`temporary_pass`); roles
+    sorted, times ISO 8601."""
     shape = {name: getattr(person, name) for name in Person.__dataclass_fields__ if name != "history"}
     for name in TIMES:
         moment = getattr(person, name)

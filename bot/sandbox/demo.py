@@ -63,6 +63,12 @@ steps = [{ approvers = ["role:security"], need = 1 }]
 expire_minutes = 1440
 execute_minutes = 240
 
+[[approval]]
+name = "bulk"
+action = ["bulk"]
+target = ["ordinary", "new-hire"]
+steps = [{ approvers = ["role:approver"], need = 2 }]
+
 [numbers]
 countries = []
 mobile_line_types = ["mobile", "fixed_line_or_mobile"]

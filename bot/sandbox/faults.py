@@ -19,7 +19,7 @@ from aiohttp import web
 
 from .graph.errors import NO_CONTROLLER, GraphError, body_of, by_status
 
-SERVERS = ("graph", "login", "teams", "metadata")
+SERVERS = ("graph", "login", "teams", "metadata", "files")
 #: kind -> what happens. Kinds in _AFTER let the effect happen first.
 KINDS = {
     "status": "answer `status` (with `retry_after`, `code`, `message` when given)",
@@ -42,8 +42,8 @@ _IN_BATCH = ("status", "token_expired", "html", "no_error")
 class Fault:
     """One planned misfortune. `path` is a regular expression searched in the raw path and query.
 
-    The first `skip` matching requests pass; then `times` are hit (None = until removed). `ms` in
-    milliseconds, `retry_after` in seconds. `verb` None = any.
+    The first `skip` matching requests pass; then `times` are hit (None = until removed), each `every`-th of
+    them. `ms` in milliseconds, `retry_after` in seconds. `verb` None = any.
     """
 
     kind: str
@@ -57,8 +57,10 @@ class Fault:
     ms: float = 0
     code: str | None = None
     message: str | None = None
+    every: int = 1
     id: str = field(default_factory=lambda: uuid.uuid4().hex[:8])
     hits: int = 0
+    passed: int = 0
 
     def __post_init__(self) -> None:
         """Raise ValueError for an unknown kind or server, or a broken expression."""
@@ -85,6 +87,9 @@ class Fault:
             self.skip -= 1
             return False
         if self.times is not None and self.hits >= self.times:
+            return False
+        self.passed += 1
+        if self.passed % self.every:
             return False
         self.hits += 1
         return True

@@ -20,8 +20,9 @@ _KEPT_REQUESTS = 50_000
 class Effect:
     """One accepted directory write.
 
-    `what` is "phone", "sms" or "default"; `before` and `after` are the number (as Graph writes it), the
-    SMS sign-in state or the default method; None = absent. `at` is ISO 8601 UTC.
+    `what` is "phone", "sms", "default", "requirement" or "pass"; `before` and `after` are the number (as
+    Graph writes it), the SMS sign-in state, the default method, the state of per-user MFA or the minutes of
+    a pass (never its secret); None = absent. `at` is ISO 8601 UTC.
     """
 
     seq: int
@@ -39,7 +40,7 @@ class Effect:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One request that reached a server of the sandbox ("graph", "login", "teams", "metadata").
+    """One request that reached a server of the sandbox ("graph", "login", "teams", "metadata", "files").
 
     `route` is the template ("/users/{id}"), `path` the raw target as it came over the wire, `details`
     whatever the server adds (parsed filter and search, batch item id, ...).

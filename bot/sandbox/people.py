@@ -178,7 +178,10 @@ def change(world: World, person: Person, fields: dict[str, Any]) -> None:
     world.reindex(person)
 
 
-TIMES = ("created", "deleted_at", "password_changed", "pass_issued", "manager_changed", "stand_in_until")
+TIMES = (
+    *("created", "hired", "deleted_at", "password_changed", "pass_issued"),
+    *("manager_changed", "stand_in_until"),
+)
 _SHORT = {
     "manager": "manager_oid",
     "enabled": "account_enabled",

@@ -14,6 +14,8 @@ The lines (people are named by alias):
     /writes N                  exactly N effects in the directory so far
     /number alias slot TEXT    the directory holds this number there ("none" = nothing)
     /seen                      all that came so far is old, for everybody
+    /upload PATH               send a file of this machine; /accept, /decline: a file that the bot offers
+    /expect-file TEXT          the newest file that was taken holds TEXT; /save PATH: keep it
     /in personal|groupChat|channel    where to speak from now on
     /install on|off            add or remove the app for this person
     /restart  /people  /view  /help  /quit
@@ -33,6 +35,7 @@ from typing import Any
 
 import aiohttp
 
+from .playfiles import FileLines
 from .screen import is_copy, of_one_request, person_line, shown, told
 
 Json = dict[str, Any]
@@ -96,7 +99,11 @@ class Player:
         self._card: str | None = None
         self._scope = "personal"
         self._request: Json | None = None
-        self._commands: dict[str, Callable[[str], Awaitable[list[str]]]] = {
+        self._commands = self._all_commands()
+
+    def _all_commands(self) -> dict[str, Callable[[str], Awaitable[list[str]]]]:
+        """What a line that begins with a slash does, by its first word."""
+        own: dict[str, Callable[[str], Awaitable[list[str]]]] = {
             "as": self._as,
             "click": self._click,
             "fill": self._fill,
@@ -115,6 +122,8 @@ class Player:
             "help": self._help,
             "quit": self._quit,
         }
+        files = FileLines(self._act, self._look, self._until, self._failure)
+        return own | files.commands
 
     async def __aenter__(self) -> Player:
         return self
@@ -326,6 +335,14 @@ class Player:
         if not await self._until(there):
             raise ExpectationFailed(self.line_no, f"{alias}'s {slot} is not {wanted}", held)
         return [f"The directory holds it: {alias}, {slot}."]
+
+    async def _look(self, what: str) -> Json:
+        """One of the routes that show something of the current person."""
+        found: Json = await self._get(self._at.acts(what), {"as": self.who})
+        return found
+
+    def _failure(self, what: str, seen: str) -> ExpectationFailed:
+        return ExpectationFailed(self.line_no, what, seen)
 
     # What is seen.
 

@@ -30,6 +30,8 @@ class Rules:
     Policy: `*_targets` are group ids, object ids of people or "all_users"; `*_excluded` win.
     `sms_usable_for_sign_in` holds for every SMS target, or only for those in `sms_sign_in_targets` when that
     is a list. `policy_wrapped`: one configuration comes as {"value": {...}}, as doc samples show it.
+    `pass_least_minutes`, `pass_most_minutes`: bounds of the life of a Temporary Access Pass, as a new tenant
+    has them. `tap_state` is "enabled", unlike there.
     `office_allowed_text`: isOfficePhoneAllowed is the text "true", as a doc sample shows it.
     `sms_disabled_wording`: the refusal outside policy, as seen in 2022 ("old", code disabledByPolicy) or in
     2024 ("new"; its code is not known, here badRequest).
@@ -49,6 +51,8 @@ class Rules:
 
     Licences: without `has_p1` no reports, without `has_p2` no PIM (`no_p2_status`). SSPR as the report tells
     it: `sspr_enabled`, `sspr_needed` methods; `allowed_to_use_sspr` stands in the authorization policy.
+    `pass_scope`: object ids in the scope of a lifecycle workflow that makes passes (empty = there is none).
+    `app_in_catalogue`: our Teams app stands in the organisation's catalogue.
     `app_reads_stand_ins`: an app may read approverDelegate (the docs name a permission for people only).
     `throttle`: see throttle.Profile. `token_seconds`: life of a token.
     """
@@ -66,8 +70,10 @@ class Rules:
     office_allowed_text: bool = False
     email_state: str = "enabled"
     email_targets: list[str] = field(default_factory=lambda: ["all_users"])
-    tap_state: str = "disabled"
+    tap_state: str = "enabled"
     tap_targets: list[str] = field(default_factory=lambda: ["all_users"])
+    pass_least_minutes: int = 60
+    pass_most_minutes: int = 480
     policy_wrapped: bool = False
     migration_state: str = "migrationComplete"
     system_preferred: bool = False
@@ -75,6 +81,8 @@ class Rules:
     has_p1: bool = True
     has_p2: bool = True
     app_reads_stand_ins: bool = False
+    app_in_catalogue: bool = True
+    pass_scope: list[str] = field(default_factory=list)
     no_p2_status: int = 400
     sspr_enabled: bool = True
     sspr_needed: int = 1

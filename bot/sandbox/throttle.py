@@ -63,6 +63,7 @@ class Lane:
     used: float = 0
     spent: deque[tuple[float, float]] = field(default_factory=deque)
     closed_until: float = 0
+    refused: int = 0
 
     def forget(self, now: float) -> None:
         """Let go of what is older than the window."""
@@ -81,6 +82,7 @@ class Lane:
 
     def refuse(self, now: float, cost: float) -> float:
         """Refuse a call; a retry during the wait counts too. Gives the wait in whole seconds, at least 1."""
+        self.refused += 1
         if now < self.closed_until and self.used + cost <= self.limit * _COUNT_TO:
             self.take(now, cost)
         needed, until = self.used + cost - self.limit, now
@@ -153,7 +155,7 @@ class Throttle:
         return Verdict(headers, True, wait if self._told else None)
 
     def as_json(self) -> dict[str, dict[str, float]]:
-        """`{lane: {limit, seconds, used, closed_for}}` at this moment."""
+        """`{lane: {limit, seconds, used, closed_for, refused}}` at this moment; refused: ever since."""
         now = self._now().timestamp()
         shown: dict[str, dict[str, float]] = {}
         for name, lane in self.lanes.items():
@@ -164,5 +166,6 @@ class Throttle:
                 "seconds": lane.seconds,
                 "used": lane.used,
                 "closed_for": closed,
+                "refused": lane.refused,
             }
         return shown

@@ -17,16 +17,20 @@ from .world import Person
 
 UNREACHABLE = "Unable to reach app. Please try again."
 _WRONG = "Something went wrong. Please try again."
+FILE_CONSENT = "application/vnd.microsoft.teams.card.file.consent"
+FILE_INFO = "application/vnd.microsoft.teams.card.file.info"
 _MESSAGE = "application/vnd.microsoft.activity.message"
 
 
-def view(chats: Chats, person: Person) -> list[Json]:
-    """The person's messages, oldest first: `{activity_id, conversation_id, scope, kind, from, text, card,
-    plain, actions: [{n, title, verb, kind}], inputs: [...], attachments, requests, reply_to, order,
-    changed}`.
+def view(chats: Chats, person: Person, last: int = 0) -> list[Json]:
+    """The person's messages, oldest first, or only the `last` of them.
+
+    Each is `{activity_id, conversation_id, scope, kind, from, text, card, plain, actions: [{n, title, verb,
+    kind}], inputs: [...], attachments, requests, reply_to, order, changed}`.
 
     `from` is "bot" or an alias; `changed` is the step of the last change this person saw."""
-    return [_entry(chats, person, chat, message) for chat, message in chats.visible_to(person)]
+    visible = list(chats.visible_to(person))
+    return [_entry(chats, person, chat, message) for chat, message in visible[-last:]]
 
 
 def _entry(chats: Chats, person: Person, chat: Conversation, message: Message) -> Json:
@@ -41,7 +45,9 @@ def _entry(chats: Chats, person: Person, chat: Conversation, message: Message) -
         "from": _name(chats, message.sender),
         "text": body.get("text") or "",
         "card": card,
-        "plain": "\n".join(([str(body["text"])] if body.get("text") else []) + _card_lines(card)),
+        "plain": "\n".join(
+            ([str(body["text"])] if body.get("text") else []) + _card_lines(card) + _file_lines(body)
+        ),
         "actions": [{key: b[key] for key in ("n", "title", "verb", "kind")} for b in buttons],
         "inputs": cardtext.inputs(card) if card else [],
         "attachments": [a for a in body.get("attachments") or [] if a.get("contentType") != CARD],
@@ -54,6 +60,19 @@ def _entry(chats: Chats, person: Person, chat: Conversation, message: Message) -
 
 def _card_lines(card: Json | None) -> list[str]:
     return cardtext.lines(card) if card else []
+
+
+def _file_lines(body: Json) -> list[str]:
+    """What a client shows of files: one that is offered, with its size, and one that was taken."""
+    lines = []
+    for each in body.get("attachments") or []:
+        content = each.get("content") or {}
+        if each.get("contentType") == FILE_CONSENT:
+            lines.append(f"[file offered] {each.get('name')}, {content.get('sizeInBytes')} bytes")
+            lines.append(str(content.get("description") or ""))
+        elif each.get("contentType") == FILE_INFO:
+            lines.append(f"[file] {each.get('name')}")
+    return lines
 
 
 def _name(chats: Chats, sender: str) -> str:

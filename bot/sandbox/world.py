@@ -31,6 +31,7 @@ FULL_PERMISSIONS = frozenset(
         "User.Read.All",
         "GroupMember.Read.All",
         "UserAuthMethod-Phone.ReadWrite.All",
+        "UserAuthMethod-TAP.ReadWrite.All",
         "UserAuthenticationMethod.ReadWrite.All",
         "RoleManagement.Read.Directory",
         "RoleEligibilitySchedule.Read.Directory",
@@ -81,6 +82,8 @@ class Person:
     part numbers; `per_user_mfa` is disabled, enabled or enforced; `system_preferred` None = as the rule says.
     `manager_changed` None = long ago; `stand_in` is an object id, without `stand_in_until` it does not end.
     `password_changed` and `pass_issued` (of a temporaryAccessPass) None = when the account was made.
+    `temporary_pass` is the secret of the pass made last over Graph, None = none was; it works for
+    `pass_minutes`, and more than once where `pass_once` is False.
     """
 
     oid: str
@@ -98,8 +101,12 @@ class Person:
     account_enabled: bool = True
     synced: bool = False
     created: datetime = datetime(2024, 3, 4, 9, 0, tzinfo=UTC)
+    hired: datetime | None = None
     password_changed: datetime | None = None
     pass_issued: datetime | None = None
+    pass_minutes: int = 60
+    pass_once: bool = True
+    temporary_pass: str | None = field(default=None, repr=False)
     management_restricted: bool = False
     manager_oid: str | None = None
     manager_changed: datetime | None = None
@@ -183,6 +190,7 @@ class World:
         self.journal = Journal(journal_file)
         self.rules = Rules()
         self.throttle = Throttle(Profile(), now, "")
+        self._privileged: list[Person] | None = None
         self.set_rules(spec.get("rules", {}))
         self._index: dict[str, str] = {}
         self._past: list[tuple[datetime, str, Person | Group | None]] = []
@@ -220,7 +228,7 @@ class World:
         if not later:
             return self
         view = copy.copy(self)
-        view.people, view.groups = dict(self.people), dict(self.groups)
+        view.people, view.groups, view._privileged = dict(self.people), dict(self.groups), None
         for oid, was in reversed(later):
             if isinstance(was, Person):
                 view.people[oid] = was
@@ -238,12 +246,20 @@ class World:
 
     def reindex(self, person: Person) -> None:
         """Make the present alias, UPN and object id of this person findable."""
+        self._privileged = None
         stale = [key for key, oid in self._index.items() if oid == person.oid] if self._known(person) else []
         for key in stale:
             del self._index[key]
         for key in (person.alias, person.upn, person.oid):
             if key:
                 self._index[key.casefold()] = person.oid
+
+    def privileged(self) -> list[Person]:
+        """People with a directory role of their own, or eligible for one: few, however many there are."""
+        if self._privileged is None:
+            everybody = self.people.values()
+            self._privileged = [p for p in everybody if p.directory_roles or p.eligible_roles]
+        return self._privileged
 
     def _known(self, person: Person) -> bool:
         return person.oid in self._index
@@ -308,6 +324,11 @@ class World:
             return calls and rules.voice_office_allowed
         texts = rules.sms_state == "enabled" and self.targeted(person, rules.sms_targets, rules.sms_excluded)
         return calls or (texts and phone_type == "mobile")
+
+    def pass_allowed(self, person: Person) -> bool:
+        """Does the policy let this person have a Temporary Access Pass?"""
+        rules = self.rules
+        return rules.tap_state == "enabled" and self.targeted(person, rules.tap_targets, [])
 
     def targeted(self, person: Person, targets: list[str], excluded: list[str]) -> bool:
         """Is this person in one of the targets and in none of the excluded ones?"""

@@ -45,6 +45,7 @@ class Asked:
     metadata_url: str
     token_issuer: str
     service_hosts: tuple[str, ...]
+    file_hosts: tuple[str, ...]
     login_base_url: str
     graph_base_url: str
     host: str
@@ -75,6 +76,7 @@ def problems(asked: Asked) -> Iterator[Problem]:
     yield from _url("GRAPH_BASE_URL", asked.graph_base_url, asked, {cloud.graph_host}, root=True)
     yield from _issuer(asked)
     yield from _service_hosts(asked)
+    yield from _file_hosts(asked)
     yield from _listener(asked)
 
 
@@ -186,6 +188,31 @@ def _service_hosts(asked: Asked) -> Iterator[Problem]:
             )
         else:
             yield from _host(name, host.lower(), asked, set(asked.cloud.service_hosts))
+
+
+def _file_hosts(asked: Asked) -> Iterator[Problem]:
+    """Files are fetched without a token, so the names are the company's; a sandbox stays on this machine."""
+    name = "FILE_HOSTS"
+    for host in asked.file_hosts:
+        if is_loopback(host) != asked.loopback:
+            here = "not on this machine, while ALLOW_LOOPBACK is on"
+            there = "this machine, while ALLOW_LOOPBACK is off"
+            why = f"{host} is {here if asked.loopback else there}: a mixture"
+            yield Problem(name, why, "Leave the setting out, or name the company's SharePoint hosts.")
+        elif not asked.loopback and (not _NAME.fullmatch(host) or "." not in host or _is_address(host)):
+            yield Problem(
+                name,
+                "an entry is not a bare host name",
+                "Name hosts without scheme, port and path, with commas between.",
+            )
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _listener(asked: Asked) -> Iterator[Problem]:

@@ -17,6 +17,8 @@ class Cloud:
     """One cloud. Addresses are without trailing slash; hosts are bare. The first login host is the default.
 
     start_url: where a conversation is begun when Teams has not told us an address yet; "" = nowhere.
+    file_suffix: how hosts end where files of Teams lie; "" = bots cannot exchange files there ("Send and
+    receive files using a bot").
     """
 
     name: str
@@ -26,6 +28,7 @@ class Cloud:
     metadata_url: str
     service_hosts: frozenset[str]
     start_url: str
+    file_suffix: str = ""
 
     @property
     def login_base_url(self) -> str:
@@ -52,9 +55,16 @@ _CHINA = "https://login.botframework.azure.cn" + _METADATA
 
 
 def _cloud(
-    name: str, login: tuple[str, ...], graph: str, issuer: str, metadata: str, service: str, start: str
+    name: str,
+    login: tuple[str, ...],
+    graph: str,
+    issuer: str,
+    metadata: str,
+    service: str,
+    start: str,
+    files: str = "",
 ) -> Cloud:
-    return Cloud(name, login, graph, issuer, metadata, frozenset({service}), start)
+    return Cloud(name, login, graph, issuer, metadata, frozenset({service}), start, files)
 
 
 CLOUDS: Mapping[str, Cloud] = MappingProxyType(
@@ -69,6 +79,7 @@ CLOUDS: Mapping[str, Cloud] = MappingProxyType(
                 _PUBLIC,
                 "smba.trafficmanager.net",
                 "https://smba.trafficmanager.net/teams",
+                ".sharepoint.com",
             ),
             _cloud(
                 "gcc",
@@ -78,6 +89,7 @@ CLOUDS: Mapping[str, Cloud] = MappingProxyType(
                 _PUBLIC,
                 "smba.infra.gcc.teams.microsoft.com",
                 "https://smba.infra.gcc.teams.microsoft.com/teams",
+                ".sharepoint.com",
             ),
             _cloud(
                 "gcch",

@@ -45,7 +45,8 @@ class Settings:
     """Everything the bot is told from outside, checked. Ids: lower-case GUIDs. Addresses: no last slash.
 
     identity: who talks to Teams; graph_identity: who talks to Graph, the same unless set apart.
-    service_hosts: bare lower-case names. custom_login_host: MSAL must not ask Microsoft about the host.
+    service_hosts, file_hosts: bare lower-case names; file_hosts empty = as the cloud says.
+    custom_login_host: MSAL must not ask Microsoft about the host.
     start_url: where conversations begin when none is stored, None when only a stored one helps (sandbox,
     China). data_keys: empty = the store makes a key file beside `database.sqlite_path`.
     """
@@ -57,6 +58,7 @@ class Settings:
     metadata_url: str
     token_issuer: str
     service_hosts: frozenset[str]
+    file_hosts: frozenset[str]
     login_base_url: str
     graph_base_url: str
     start_url: str | None
@@ -67,6 +69,7 @@ class Settings:
     port: int
     metrics_port: int
     drain_seconds: int
+    send_pace: str
     graph_profile: str
     read_only: bool
     allow_loopback: bool
@@ -184,17 +187,21 @@ def _untyped(name: str, kind: str, context: Mapping[str, object], given: Mapping
 
 
 def _asked(names: Names, cloud: Cloud) -> Asked:
-    hosts = tuple(host.strip() for host in names.service_url_hosts.split(",") if host.strip())
     return Asked(
         cloud=cloud,
         loopback=names.allow_loopback,
         metadata_url=names.bot_openid_metadata_url.strip(),
         token_issuer=names.bot_token_issuer.strip(),
-        service_hosts=hosts,
+        service_hosts=_listed(names.service_url_hosts),
+        file_hosts=_listed(names.file_hosts),
         login_base_url=names.login_base_url.strip(),
         graph_base_url=names.graph_base_url.strip(),
         host=names.host.strip(),
     )
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(entry.strip() for entry in text.split(",") if entry.strip())
 
 
 def _service(names: Names) -> Iterator[Problem]:
@@ -203,6 +210,12 @@ def _service(names: Names) -> Iterator[Problem]:
             "METRICS_PORT",
             "it is the same as PORT: figures would be public, if both could start",
             "Choose another port, or 0 to switch metrics off.",
+        )
+    if names.send_pace == "none" and not names.allow_loopback:
+        yield Problem(
+            "SEND_PACE",
+            "without a pace Microsoft Teams refuses what is sent too fast",
+            "Leave it out; `none` is for the sandbox.",
         )
     path = Path(names.policy_file)
     if not path.is_file() or not os.access(path, os.R_OK):
@@ -226,6 +239,7 @@ def _settings(names: Names, asked: Asked, database: Database, keys: tuple[DataKe
         metadata_url=_plain(asked.metadata_url) or cloud.metadata_url,
         token_issuer=asked.token_issuer or cloud.token_issuer,
         service_hosts=hosts,
+        file_hosts=frozenset(host.lower() for host in asked.file_hosts),
         login_base_url=_plain(asked.login_base_url) or cloud.login_base_url,
         graph_base_url=_plain(asked.graph_base_url) or cloud.graph_base_url,
         start_url=None if asked.loopback else cloud.start_url or None,
@@ -237,6 +251,7 @@ def _settings(names: Names, asked: Asked, database: Database, keys: tuple[DataKe
         metrics_port=names.metrics_port,
         drain_seconds=names.drain_seconds,
         graph_profile=names.graph_profile,
+        send_pace=names.send_pace,
         read_only=names.read_only,
         allow_loopback=names.allow_loopback,
         log_level=names.log_level,

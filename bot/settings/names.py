@@ -97,6 +97,13 @@ class Names(BaseSettings):
         "Hosts that answers may be sent to, bare names with commas. Default: the cloud's own.",
         "Our token and people's names would be sent to whoever is listed.",
     )
+    file_hosts: str = _setting(
+        "",
+        "Hosts that files are fetched from and put to, bare names with commas: the company's SharePoint and "
+        "OneDrive, for example contoso.sharepoint.com,contoso-my.sharepoint.com. Default: any SharePoint of "
+        "the cloud; where bots cannot exchange files (gcch, dod, china): none.",
+        "A file would be fetched from whoever is listed, without any token of ours.",
+    )
     login_base_url: str = _setting(
         "",
         "Root of the sign-in host, without tenant. Default: the cloud's own.",
@@ -150,6 +157,12 @@ class Names(BaseSettings):
         description="How many seconds the bot still answers after it was told to stop, while /readyz already "
         "says no. Behind a load balancer: longer than it takes to notice, so that a restart loses no click.",
         json_schema_extra={"unsafe": "None: a click that meets a closed door is sent again by Teams."},
+    )
+    send_pace: Literal["teams", "none"] = _setting(
+        "teams",
+        "teams = never send faster than Microsoft Teams allows: 7 in a second and 60 in 30 seconds for a "
+        "chat, 50 in a second for the tenant. none = as fast as it goes, only with ALLOW_LOOPBACK.",
+        "Faster than Teams allows, cards come late, because they are refused and sent again.",
     )
     graph_profile: Literal["phone-only", "default-guard"] = _setting(
         "phone-only",

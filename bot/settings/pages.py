@@ -131,10 +131,10 @@ def permissions_page() -> str:
         "in `MicrosoftAppId`. Grant those of your `GRAPH_PROFILE` and no others. The least that the bot "
         "works with is marked **needed**; each of the others adds what its line says.",
         "",
-        "> **Tier 0.** Whoever holds a permission marked so can add a phone to any account, a Global "
-        "Administrator's too, and so take the tenant over: an app's permission carries no check of the "
-        "target's roles (only this bot's own rules do that). Keep the credential of this app as you keep a "
-        "Global Administrator's: a managed identity or a certificate, a host of its own, few owners of the "
+        "> **Tier 0.** Whoever holds a permission marked so can add a phone or a pass to any account, a "
+        "Global Administrator's too, and so take the tenant over: an app's permission carries no check of "
+        "the target's roles (only this bot's own rules do that). Keep the credential of this app as you keep "
+        "a Global Administrator's: a managed identity or a certificate, a host of its own, few owners of the "
         "app registration, alerts on new credentials. `GRAPH_APP_ID` keeps these permissions away from the "
         "identity that talks to Teams.",
     ]

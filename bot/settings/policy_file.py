@@ -21,6 +21,8 @@ from bot.domain.policy import (
     Deciding,
     Limits,
     Method,
+    OnboardingTerms,
+    PassReader,
     Policy,
     Risk,
     RiskTerms,
@@ -66,6 +68,14 @@ def load_policy(path: Path) -> Policy:
     if problems:
         raise PolicyRefused(problems)
     return _policy(tables, hashlib.sha256(raw).hexdigest())
+
+
+def must_fit(policy: Policy, graph_profile: str) -> None:
+    """Raises PolicyRefused where the policy wants what the permission profile cannot do."""
+    if policy.onboarding.pass_minutes and graph_profile != "default-guard":
+        why = "a pass is only for people who have no method, and the profile phone-only reads none but phones"
+        what = "Set GRAPH_PROFILE=default-guard and grant its permissions, or write pass_minutes = 0."
+        raise PolicyRefused([Problem("[onboarding] pass_minutes", why, what)])
 
 
 # --- what the grammar refuses ------------------------------------------------------------------------------
@@ -128,11 +138,17 @@ def _policy(tables: PolicyTables, digest: str) -> Policy:
         limits=_limits(tables),
         risk=_risk(tables.risk),
         deciding=Deciding(**tables.deciding.model_dump()),
+        onboarding=_onboarding(tables),
         verification=_verification(tables),
         vip=frozenset(tables.targets.vip),
         person_key=bool(tables.identity.person_key),
         digest=digest,
     )
+
+
+def _onboarding(tables: PolicyTables) -> OnboardingTerms:
+    terms = tables.onboarding.model_dump()
+    return OnboardingTerms(**terms | {"pass_shown_to": PassReader(terms["pass_shown_to"])})
 
 
 def _limits(tables: PolicyTables) -> Limits:

@@ -15,10 +15,9 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from bot.settings.policy_grammar import Approval, PolicyTables, StepTable, is_later, table_in
+from bot.settings.policy_grammar import Approval, PolicyTables, StepTable, table_in
 from bot.settings.policy_words import ACTIONS, METHODS, SIGNALS, TARGETS, TOKENS
 
-_LATER = "This version does not enforce it yet: only an off value is taken. "
 _INTRO = (
     "# The policy file",
     "",
@@ -71,8 +70,7 @@ def _rows(table: type[BaseModel]) -> Iterator[str]:
     for name, field in table.model_fields.items():
         extra = field.json_schema_extra
         if isinstance(extra, dict):
-            about = (_LATER if is_later(field) else "") + (field.description or "")
-            cells = (f"`{name}`", str(extra["takes"]), _default(field), about)
+            cells = (f"`{name}`", str(extra["takes"]), _default(field), field.description or "")
             yield f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |"
 
 

@@ -13,20 +13,21 @@ import phonenumbers
 
 from bot.domain.people import Role, TargetKind, object_id
 from bot.domain.policy import Action, Method, Risk, TokenKind
-from bot.settings.policy_grammar import Approval, PolicyTables, StepTable, is_later, is_off
+from bot.settings.policy_grammar import Approval, PolicyTables, StepTable, is_off
 from bot.settings.problems import Problem, nearest
 
 _MANAGERS = (TokenKind.MANAGER.value, TokenKind.SECOND_MANAGER.value)
 _TOKENS = f"{', '.join(_MANAGERS)}, role:NAME or group:ID"
 _NOT_YET = "this version does not enforce it yet, and a rule that is written but not kept would be a trap"
 #: What nobody else looks at must at least not take anything away, and not be many at once.
-_WANT_A_STEP = (Action.BULK, Action.REMOVE, Action.SMS, Action.UNDO)
+_WANT_A_STEP = (Action.BULK, Action.PASS, Action.REMOVE, Action.SMS, Action.UNDO)
+_SHORTEST_PASS = 10
 
 
 def problems_of(tables: PolicyTables) -> list[Problem]:
     """Everything that keeps this policy from being kept, in the order of the file."""
     found = [*_not_yet(tables), *_as_a_whole(tables), *_numbers(tables), *_terms(tables)]
-    found += _covered(tables.approval)
+    found += [*_passes(tables), *_covered(tables.approval)]
     for rule in tables.approval:
         where = f'[[approval]] "{rule.name}"'
         found += [*_keys(where, rule, tables), *_shape(where, rule), *_times(where, rule)]
@@ -38,11 +39,6 @@ def problems_of(tables: PolicyTables) -> list[Problem]:
 
 # --- what this version does not enforce --------------------------------------------------------------------
 def _not_yet(tables: PolicyTables) -> Iterator[Problem]:
-    for name in PolicyTables.model_fields:
-        table = getattr(tables, name)
-        for field, info in getattr(type(table), "model_fields", {}).items():
-            if is_later(info) and not is_off(getattr(table, field)):
-                yield Problem(f"[{name}] {field}", _NOT_YET, "Leave the key out.")
     if tables.verification.required and Method.PUSH in tables.verification.methods:
         yield Problem("[verification] methods push", _NOT_YET, "Leave push out of the methods.")
 
@@ -109,6 +105,26 @@ def _terms(tables: PolicyTables) -> Iterator[Problem]:
                     f"{key} is off, so this signal never comes and the rule would not do what it says",
                     f"Set {key}, or leave the signal out.",
                 )
+
+
+def _passes(tables: PolicyTables) -> Iterator[Problem]:
+    """The length of a pass, and rules about passes: each is nothing without the other."""
+    minutes, place = tables.onboarding.pass_minutes, "[onboarding] pass_minutes"
+    ruled = [rule.name for rule in tables.approval if Action.PASS in rule.action]
+    if 0 < minutes < _SHORTEST_PASS:
+        yield Problem(
+            place, "Microsoft Entra makes no pass for less than 10 minutes", "Write 0, or 10 to 480."
+        )
+    if minutes and not any(Action.PASS in rule.action and not rule.refuse for rule in tables.approval):
+        yield Problem(
+            place, "no rule allows the action pass", 'Add a rule with action = ["pass"], or write 0.'
+        )
+    if ruled and not minutes:
+        yield Problem(
+            f'[[approval]] "{ruled[0]}" action pass',
+            "pass_minutes is 0, so that no pass is ever issued",
+            "Set [onboarding] pass_minutes, or take pass out of the rule.",
+        )
 
 
 # --- rules that never come to bear -------------------------------------------------------------------------

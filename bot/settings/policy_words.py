@@ -16,8 +16,9 @@ ACTIONS: Mapping[Action, str] = {
     Action.SWAP: "The alternate mobile becomes the mobile; the old mobile is gone.",
     Action.SMS: "Sign-in by text message is switched on or off.",
     Action.UNDO: "The earlier number comes back, within 72 hours.",
-    Action.ONBOARD: "A new hire's first number (made in a later version).",
-    Action.BULK: "Each row of a file, judged with its own target (made in a later version).",
+    Action.ONBOARD: "A new hire's first number, entered on a card of an onboarding.",
+    Action.PASS: "A Temporary Access Pass for somebody new, where [onboarding] pass_minutes is set.",
+    Action.BULK: "Each row of a file, judged with its own target.",
 }
 TARGETS: Mapping[TargetKind, str] = {
     TargetKind.PROTECTED: "Has a directory role, could get one, or is named in [protected]. Always refused.",

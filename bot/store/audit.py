@@ -4,10 +4,10 @@ Knows rows, heads and keys. What a link is computed over belongs to `bot.domain.
 carries a keyed seal of its own, so that neither the tail nor the head can be cut or moved without the key;
 an earlier head put back together with its tail shows only against a copy kept elsewhere.
 
-Where several processes write, the chain has several streams, so that commits do not queue at one head: one
-commit appends to one stream, picked by what it is about, and everything about one change stands in one
-stream in its order. The heads of the further streams are made together, and the first stream records that;
-so a whole stream cannot go missing unseen.
+Where several processes write, the chain has several streams, so that commits do not queue at one head: each
+event goes to a stream picked by what it is about, in one order of streams, and everything about one change
+stands in one stream in its order. The heads of the further streams are made together, and the first stream
+records that; so a whole stream cannot go missing unseen.
 """
 
 from __future__ import annotations
@@ -73,13 +73,19 @@ class Chain:
         self._streams = streams
 
     def append(self, connection: Connection, at: datetime, events: Sequence[AuditEvent]) -> None:
-        """Add events to one stream. Locks its head until the end of the transaction, so do it last.
+        """Add events, each to its stream. Locks the heads until the end of the transaction, so do it last.
 
         Raises ChainBroken or KeyMissing: the transaction must not go on without its audit.
         """
-        if not events:
-            return
-        stream = self._stream_of(events[0])
+        streams: dict[str, list[AuditEvent]] = {}
+        for happened in events:
+            streams.setdefault(self._stream_of(happened), []).append(happened)
+        for stream in sorted(streams):
+            self._append_to(connection, stream, at, streams[stream])
+
+    def _append_to(
+        self, connection: Connection, stream: str, at: datetime, events: Sequence[AuditEvent]
+    ) -> None:
         head = connection.execute(_HEAD_LOCKED, {"stream": stream}).first()
         if head is None:
             self._start(connection, at)

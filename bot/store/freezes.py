@@ -7,7 +7,7 @@ the person orders a freeze and a step that it stops: the step either came first,
 from __future__ import annotations
 
 from dataclasses import asdict, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -41,6 +41,10 @@ def put(connection: Connection, freeze: Freeze) -> None:
     """A new freeze; of somebody frozen already, the one that holds bars more people and loses its lifts."""
     held = freeze_of(connection, freeze.person.oid)
     if held is None:
+        # They have an order: one set in the very moment of an earlier one, lifted since, comes after it.
+        last = last_of(connection, freeze.person.oid)
+        if last is not None and freeze.at <= last.at:
+            freeze = replace(freeze, at=last.at + timedelta(microseconds=1))
         connection.execute(sa.insert(t.freezes), _values(freeze))
         return
     barred = tuple(dict.fromkeys((*held.barred, *freeze.barred)))

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from bot.store.engine import transact
 
-HEAD = "0003"
+HEAD = "0005"
 SCRIPTS = Path(__file__).parent / "migrations"
 # Any fixed number will do; it is ours within one database ("ringfenc" in ASCII).
 _ADVISORY = 0x72696E6766656E63

@@ -45,12 +45,14 @@ _VOTED = (
     .where(t.votes.c.verdict != Verdict.WITHDRAWN.value)
     .exists()
 )
+# A batch is one entry: its rows stand in its result.
+_NO_ROW = sa.or_(_c.batch_id == "", _c.batch_id == _c.id)
 # "Open" is what was submitted and is not at its end; a preview binds nobody and is not in it.
 _WHICH = {
-    Listing.MINE: _c.requester_oid == _oid,
+    Listing.MINE: sa.and_(_c.requester_oid == _oid, _NO_ROW),
     Listing.TO_DECIDE: sa.and_(_OF_MINE, _ASKED, ~_VOTED),
     Listing.DECIDED: _c.id.in_(sa.select(t.votes.c.change_id).where(t.votes.c.oid == _oid)),
-    Listing.OPEN: _c.state.in_([state.value for state in LOCKING]),
+    Listing.OPEN: sa.and_(_c.state.in_([state.value for state in LOCKING]), _NO_ROW),
 }
 _NEWEST = (_c.created_at.desc(), _c.id)
 
@@ -86,7 +88,7 @@ _UNWRITTEN = (State.PREVIEWED, State.CANCELLED, State.EXPIRED, State.REJECTED, S
 _BY_REQUESTER = (
     sa.select(sa.func.count())
     .select_from(t.changes)
-    .where(_c.requester_oid == _b("requester"), _c.submitted_at > _b("by_since"))
+    .where(_c.requester_oid == _b("requester"), _c.submitted_at > _b("by_since"), _NO_ROW)
 )
 _OF_TARGET = (
     sa.select(sa.func.count())

@@ -73,8 +73,7 @@ def change_values(change: Change) -> Values:
     step = change.step
     values["open_step"] = step.n if step else None
     values["notes"] = list(change.notes)
-    ending = change.ending
-    values["ending"] = {"code": ending.code, "facts": dict(ending.facts)} if ending else None
+    values["ending"] = refusal_values(change.ending)
     for name in ("ended_by", "reviewed_by", "proof"):
         value = getattr(change, name)
         values[name] = asdict(value) if value else None
@@ -86,8 +85,22 @@ def change_values(change: Change) -> Values:
     return values
 
 
+def refusal_values(refusal: Refusal | None) -> Values | None:
+    """A refusal as JSON."""
+    return {"code": refusal.code, "facts": dict(refusal.facts)} if refusal else None
+
+
+def read_refusal(stored: Mapping[str, Any] | None) -> Refusal | None:
+    """What `refusal_values` gave."""
+    return Refusal(stored["code"], MappingProxyType(stored["facts"])) if stored else None
+
+
 def operation_values(change_id: str, op: Operation) -> Values:
-    return {"change_id": change_id, **asdict(op)}
+    # By name, not by asdict: thousands are written for one batch.
+    return {"change_id": change_id} | {name: getattr(op, name) for name in _OP_FIELDS}
+
+
+_OP_FIELDS = tuple(Operation.__dataclass_fields__)
 
 
 def step_values(change_id: str, step: ResolvedStep) -> Values:
@@ -207,7 +220,7 @@ def _change(
         "requester": PersonRef(row.requester_oid, row.requester_name, row.requester_upn),
         "target": PersonRef(row.target_oid, row.target_name, row.target_upn),
         "notes": tuple(row.notes),
-        "ending": Refusal(row.ending["code"], MappingProxyType(row.ending["facts"])) if row.ending else None,
+        "ending": read_refusal(row.ending),
         "ended_by": PersonRef(**row.ended_by) if row.ended_by else None,
         "reviewed_by": PersonRef(**row.reviewed_by) if row.reviewed_by else None,
         "proof": Proof(**row.proof) if row.proof else None,

@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -40,15 +40,31 @@ from bot.ports import (
     Recent,
     Won,
 )
-from bot.store import absences, freezes, leases, numbers, pruning, queries, quotas, rows, switches, undo, work
+from bot.store import (
+    absences,
+    freezes,
+    leases,
+    numbers,
+    pruning,
+    queries,
+    quotas,
+    rows,
+    switches,
+    undo,
+    work,
+)
 from bot.store import tables as t
 from bot.store.audit import MANY_STREAMS, ONE_STREAM, Chain
+from bot.store.batch_book import SqlBatchBook
 from bot.store.commits import LosingError, Writer, check, find_received, makes_due
 from bot.store.engine import Database, open_database, prepare_file, read_url, transact
 from bot.store.keyring import KeyMissing, KeyRing
 from bot.store.lock import FileLock
 from bot.store.migrate import HEAD, SchemaAhead, migrate, stored_revision
-from bot.store.watching import Watch
+from bot.store.onboarding_book import SqlOnboardings
+
+if TYPE_CHECKING:
+    from bot.store.watching import Watch
 
 _TENANT = "tenant"
 
@@ -97,17 +113,17 @@ def _open(database_url: str, keyring: KeyRing, clock: Clock, tenant_id: str, rea
     return store
 
 
-class SqlStore:
+class SqlStore(SqlOnboardings, SqlBatchBook):
     """`bot.ports.Store` on a SQL database."""
 
     def __init__(self, database: Database, keys: KeyRing, clock: Clock, lock: FileLock | None) -> None:
         self._database = database
         self._keys = keys
+        self._tenant = ""
         self._clock = clock
         self._lock = lock
         self._chain = Chain(keys, ONE_STREAM if database.is_sqlite else MANY_STREAMS)
         self._writer = Writer(keys, self._chain)
-        self._tenant = ""
         self._watching: Watch | None = None
 
     def admit(self, tenant_id: str, read_only: bool, connection: Connection) -> None:
@@ -137,9 +153,9 @@ class SqlStore:
     async def commit(self, commit: Commit) -> Won | Lost:
         """As the port says. Raises ValueError for an illegal commit, before the database is touched."""
         check(commit)
-        created = commit.create
-        if created and self._tenant and created.tenant_id != self._tenant:
-            raise ValueError(f"{created.id} is of another tenant than the database")
+        for created in commit.made:
+            if self._tenant and created.tenant_id != self._tenant:
+                raise ValueError(f"{created.id} is of another tenant than the database")
         try:
             won = await self._database.write(partial(self._carry_out, commit))
         except LosingError as losing:
@@ -233,8 +249,8 @@ class SqlStore:
         at = self._clock.now()
         await self._database.write(lambda c: work.end_message(c, key, "done", "", at))
 
-    async def message_later(self, key: str, due_at: datetime) -> None:
-        await self._database.write(lambda c: work.put_off(c, key, due_at))
+    async def message_later(self, key: str, due_at: datetime, *, tried: bool = True) -> None:
+        await self._database.write(lambda c: work.put_off(c, key, due_at, tried=tried))
 
     async def message_dead(self, key: str, why: str) -> None:
         at = self._clock.now()
@@ -250,6 +266,9 @@ class SqlStore:
             # A loop that is closed needs no waking.
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(wake)
+
+        # Only here, because it brings the server's driver along, and a start on SQLite has no use for that.
+        from bot.store.watching import Watch
 
         self._watching = Watch(self._database.url, heard)
 
@@ -331,12 +350,14 @@ class SqlStore:
 
     async def append_audit(
         self, at: datetime, events: Sequence[AuditEvent], *, once: str = "", until: datetime | None = None
-    ) -> None:
-        def append(connection: Connection) -> None:
-            if not once or until is None or leases.take_once(connection, once, at, until):
-                self._chain.append(connection, at, events)
+    ) -> bool:
+        def append(connection: Connection) -> bool:
+            if once and until is not None and not leases.take_once(connection, once, at, until):
+                return False
+            self._chain.append(connection, at, events)
+            return True
 
-        await self._database.write(append)
+        return await self._database.write(append)
 
     async def verify_audit(self) -> ChainReport:
         return await self._database.read(self._chain.verify)

@@ -73,23 +73,23 @@ metadata = sa.MetaData(
 )
 
 
-def _text(name: str, *, key: bool = False) -> sa.Column[str]:
+def text_column(name: str, *, key: bool = False) -> sa.Column[str]:
     return sa.Column(name, sa.Text, primary_key=key, nullable=False)
 
 
-def _time(name: str, *, needed: bool = False) -> sa.Column[datetime]:
+def time_column(name: str, *, needed: bool = False) -> sa.Column[datetime]:
     return sa.Column(name, UtcTime, nullable=not needed)
 
 
-def _number(name: str, *, key: bool = False) -> sa.Column[int]:
+def number_column(name: str, *, key: bool = False) -> sa.Column[int]:
     return sa.Column(name, sa.BigInteger, primary_key=key, nullable=False, autoincrement=False)
 
 
-def _flag(name: str) -> sa.Column[bool]:
+def flag_column(name: str) -> sa.Column[bool]:
     return sa.Column(name, sa.Boolean, nullable=False)
 
 
-def _json(name: str, *, needed: bool = True) -> sa.Column[Any]:
+def json_column(name: str, *, needed: bool = True) -> sa.Column[Any]:
     return sa.Column(name, Json, nullable=not needed)
 
 
@@ -97,42 +97,45 @@ def _of_change() -> sa.Column[str]:
     return sa.Column("change_id", sa.Text, sa.ForeignKey("changes.id"), primary_key=True, nullable=False)
 
 
-meta = sa.Table("meta", metadata, _text("name", key=True), _text("value"))
+meta = sa.Table("meta", metadata, text_column("name", key=True), text_column("value"))
 
 changes = sa.Table(
     "changes",
     metadata,
-    _text("id", key=True),
-    *map(_text, ("tenant_id", "origin", "action", "state")),
-    _number("row_version"),
-    *map(_text, ("requester_oid", "requester_name", "requester_upn")),
-    *map(_text, ("target_oid", "target_name", "target_upn", "target_kind")),
-    *map(_text, ("reason", "ticket", "rule", "policy_hash", "content_hash", "correlation_id")),
-    *map(_text, ("batch_id", "parent_id")),
-    _time("created_at", needed=True),
-    *map(_time, ("submitted_at", "decided_at", "ended_at", "expires_at", "due_at")),
-    _number("expire_minutes"),
-    _number("execute_minutes"),
+    text_column("id", key=True),
+    *map(text_column, ("tenant_id", "origin", "action", "state")),
+    number_column("row_version"),
+    *map(text_column, ("requester_oid", "requester_name", "requester_upn")),
+    *map(text_column, ("target_oid", "target_name", "target_upn", "target_kind")),
+    *map(text_column, ("reason", "ticket", "rule", "policy_hash", "content_hash", "correlation_id")),
+    *map(text_column, ("batch_id", "parent_id")),
+    time_column("created_at", needed=True),
+    *map(time_column, ("submitted_at", "decided_at", "ended_at", "expires_at", "due_at")),
+    number_column("expire_minutes"),
+    number_column("execute_minutes"),
     # The step being voted on, derived at each write so that "what waits for me" is one indexed query.
     sa.Column("open_step", sa.BigInteger, nullable=True),
-    _json("notes"),
-    _json("ending", needed=False),
-    _json("ended_by", needed=False),
-    _text("lease_owner"),
-    _time("lease_until"),
-    *map(_number, ("cooling_minutes", "remind_minutes", "escalate_minutes", "nudges", "tries", "deciders")),
-    _flag("break_glass"),
-    _flag("outside_limits"),
-    *map(_json, ("risks", "excluded")),
-    _json("proof", needed=False),
-    *map(_time, ("asked_at", "reminded_at", "review_until")),
-    _text("judged_hash"),
-    _json("reviewed_by", needed=False),
+    json_column("notes"),
+    json_column("ending", needed=False),
+    json_column("ended_by", needed=False),
+    text_column("lease_owner"),
+    time_column("lease_until"),
+    *map(
+        number_column,
+        ("cooling_minutes", "remind_minutes", "escalate_minutes", "nudges", "tries", "deciders"),
+    ),
+    flag_column("break_glass"),
+    flag_column("outside_limits"),
+    *map(json_column, ("risks", "excluded")),
+    json_column("proof", needed=False),
+    *map(time_column, ("asked_at", "reminded_at", "review_until")),
+    text_column("judged_hash"),
+    json_column("reviewed_by", needed=False),
 )
 sa.Index("ix_changes_requester", changes.c.requester_oid, changes.c.created_at)
 sa.Index("ix_changes_target", changes.c.target_oid, changes.c.created_at)
 sa.Index("ix_changes_state", changes.c.state, changes.c.created_at)
-sa.Index("ix_changes_batch", changes.c.batch_id)
+sa.Index("ix_changes_batch", changes.c.batch_id, changes.c.state)
 sa.Index("ix_changes_parent", changes.c.parent_id)
 sa.Index("ix_changes_submitted", changes.c.requester_oid, changes.c.submitted_at)
 sa.Index(
@@ -146,13 +149,13 @@ operations = sa.Table(
     "operations",
     metadata,
     _of_change(),
-    _number("n", key=True),
-    *map(_text, ("kind", "slot", "before", "after", "before_key", "after_key", "state")),
-    _number("attempt"),
-    _time("sent_at"),
-    _flag("acked"),
-    _number("reads"),
-    _text("graph_request_id"),
+    number_column("n", key=True),
+    *map(text_column, ("kind", "slot", "before", "after", "before_key", "after_key", "state")),
+    number_column("attempt"),
+    time_column("sent_at"),
+    flag_column("acked"),
+    number_column("reads"),
+    text_column("graph_request_id"),
 )
 sa.Index("ix_operations_sent", operations.c.sent_at)
 sa.Index("ix_operations_after", operations.c.after_key)
@@ -161,25 +164,25 @@ steps = sa.Table(
     "steps",
     metadata,
     _of_change(),
-    _number("n", key=True),
-    _number("need"),
-    _json("approvers"),
-    _json("fallback"),
-    _flag("fallback_on"),
-    _json("missing"),
-    _flag("everybody"),
+    number_column("n", key=True),
+    number_column("need"),
+    json_column("approvers"),
+    json_column("fallback"),
+    flag_column("fallback_on"),
+    json_column("missing"),
+    flag_column("everybody"),
 )
 
 asked = sa.Table(
     "asked",
     metadata,
     _of_change(),
-    _number("step", key=True),
-    _text("oid", key=True),
-    _number("place"),
-    *map(_text, ("name", "upn", "via")),
-    _flag("fallback"),
-    *map(_text, ("state", "why", "stands_for")),
+    number_column("step", key=True),
+    text_column("oid", key=True),
+    number_column("place"),
+    *map(text_column, ("name", "upn", "via")),
+    flag_column("fallback"),
+    *map(text_column, ("state", "why", "stands_for")),
 )
 sa.Index("ix_asked_oid", asked.c.oid, asked.c.change_id)
 
@@ -187,13 +190,13 @@ votes = sa.Table(
     "votes",
     metadata,
     _of_change(),
-    _number("step", key=True),
-    _text("oid", key=True),
-    _number("place"),
-    *map(_text, ("name", "upn", "verdict")),
-    _time("at", needed=True),
-    *map(_text, ("content_hash", "via", "because", "how", "kind")),
-    _time("shown_at"),
+    number_column("step", key=True),
+    text_column("oid", key=True),
+    number_column("place"),
+    *map(text_column, ("name", "upn", "verdict")),
+    time_column("at", needed=True),
+    *map(text_column, ("content_hash", "via", "because", "how", "kind")),
+    time_column("shown_at"),
 )
 
 sa.Index("ix_votes_oid", votes.c.oid, votes.c.at)
@@ -202,7 +205,7 @@ sealed_numbers = sa.Table(
     "sealed_numbers",
     metadata,
     _of_change(),
-    _number("n", key=True),
+    number_column("n", key=True),
     sa.Column("sealed", sa.LargeBinary, nullable=False),
 )
 
@@ -211,7 +214,7 @@ sealed_earlier = sa.Table(
     "sealed_earlier",
     metadata,
     _of_change(),
-    _number("n", key=True),
+    number_column("n", key=True),
     sa.Column("sealed", sa.LargeBinary, nullable=False),
 )
 
@@ -220,18 +223,18 @@ undo_keys = sa.Table(
     metadata,
     _of_change(),
     sa.Column("sealed_key", sa.LargeBinary, nullable=False),
-    _time("until"),
+    time_column("until"),
 )
 
 # A freeze that ended is kept a while: the caps count it.
 freezes = sa.Table(
     "freezes",
     metadata,
-    _text("oid", key=True),
+    text_column("oid", key=True),
     sa.Column("at", UtcTime, primary_key=True, nullable=False),
-    *map(_text, ("name", "upn", "by_oid", "by_name", "by_upn", "kind", "change_id", "why")),
-    *map(_json, ("barred", "lifts")),
-    _time("ended_at"),
+    *map(text_column, ("name", "upn", "by_oid", "by_name", "by_upn", "kind", "change_id", "why")),
+    *map(json_column, ("barred", "lifts")),
+    time_column("ended_at"),
 )
 sa.Index(
     "ix_freezes_holding",
@@ -242,59 +245,61 @@ sa.Index(
 )
 sa.Index("ix_freezes_by", freezes.c.by_oid, freezes.c.at)
 
-absences = sa.Table("absences", metadata, _text("oid", key=True), _time("until", needed=True), _text("day"))
+absences = sa.Table(
+    "absences", metadata, text_column("oid", key=True), time_column("until", needed=True), text_column("day")
+)
 
 switches = sa.Table(
     "switches",
     metadata,
-    _text("name", key=True),
-    _flag("closed"),
-    *map(_text, ("by_oid", "by_name", "by_upn", "why")),
-    _time("at", needed=True),
-    _json("lifts"),
+    text_column("name", key=True),
+    flag_column("closed"),
+    *map(text_column, ("by_oid", "by_name", "by_upn", "why")),
+    time_column("at", needed=True),
+    json_column("lifts"),
 )
 
 slot_locks = sa.Table(
     "slot_locks",
     metadata,
-    _text("tenant_id", key=True),
-    _text("target_oid", key=True),
-    _text("slot", key=True),
+    text_column("tenant_id", key=True),
+    text_column("target_oid", key=True),
+    text_column("slot", key=True),
     sa.Column("change_id", sa.Text, sa.ForeignKey("changes.id"), nullable=False, index=True),
 )
 
 audit = sa.Table(
     "audit",
     metadata,
-    _text("stream", key=True),
-    _number("seq", key=True),
-    _time("at", needed=True),
-    _number("schema"),
-    *map(_text, ("name", "actor", "subject", "change_id", "correlation_id")),
-    _json("facts"),
-    *map(_text, ("key_id", "prev", "mac")),
+    text_column("stream", key=True),
+    number_column("seq", key=True),
+    time_column("at", needed=True),
+    number_column("schema"),
+    *map(text_column, ("name", "actor", "subject", "change_id", "correlation_id")),
+    json_column("facts"),
+    *map(text_column, ("key_id", "prev", "mac")),
 )
 sa.Index("ix_audit_subject", audit.c.subject, audit.c.at, audit.c.stream, audit.c.seq)
 
 audit_heads = sa.Table(
     "audit_heads",
     metadata,
-    _text("stream", key=True),
-    _number("seq"),
-    *map(_text, ("mac", "key_id", "seal")),
+    text_column("stream", key=True),
+    number_column("seq"),
+    *map(text_column, ("mac", "key_id", "seal")),
 )
 
 outbox = sa.Table(
     "outbox",
     metadata,
-    _text("key", key=True),
-    *map(_text, ("kind", "change_id", "to_oid", "subject", "topic", "state")),
-    _time("due_at", needed=True),
-    _number("attempts"),
-    _text("why"),
-    _time("ended_at"),
-    _text("lease_owner"),
-    _time("lease_until"),
+    text_column("key", key=True),
+    *map(text_column, ("kind", "change_id", "to_oid", "subject", "topic", "state")),
+    time_column("due_at", needed=True),
+    number_column("attempts"),
+    text_column("why"),
+    time_column("ended_at"),
+    text_column("lease_owner"),
+    time_column("lease_until"),
 )
 WAITING = "waiting"
 sa.Index(
@@ -307,68 +312,101 @@ sa.Index(
 inbox = sa.Table(
     "inbox",
     metadata,
-    _text("conversation_id", key=True),
-    _text("activity_id", key=True),
-    _text("body_hash"),
-    _text("change_id"),
-    _time("at", needed=True),
+    text_column("conversation_id", key=True),
+    text_column("activity_id", key=True),
+    text_column("body_hash"),
+    text_column("change_id"),
+    time_column("at", needed=True),
 )
 
 conversations = sa.Table(
     "conversations",
     metadata,
-    _text("oid", key=True),
-    *map(_text, ("tenant_id", "conversation_id", "service_url", "user_mri", "locale", "timezone")),
+    text_column("oid", key=True),
+    *map(text_column, ("tenant_id", "conversation_id", "service_url", "user_mri", "locale", "timezone")),
     # When it was last written, None = before that was kept.
-    _time("seen_at"),
+    time_column("seen_at"),
 )
 
 posted_cards = sa.Table(
     "posted_cards",
     metadata,
-    _text("id", key=True),
+    text_column("id", key=True),
     sa.Column("change_id", sa.Text, nullable=False, index=True),
-    *map(_text, ("reader_oid", "audience", "conversation_id", "service_url", "activity_id")),
-    _number("drawn_version"),
+    *map(text_column, ("reader_oid", "audience", "conversation_id", "service_url", "activity_id")),
+    number_column("drawn_version"),
     sa.Column("posted_at", UtcTime, nullable=True, info={"first": True}),
 )
 
-leases = sa.Table("leases", metadata, _text("name", key=True), _text("owner"), _time("until", needed=True))
+leases = sa.Table(
+    "leases", metadata, text_column("name", key=True), text_column("owner"), time_column("until", needed=True)
+)
 
 # Hashes of numbers, keyed: whoever copies the database cannot try all numbers.
 number_people = sa.Table(
     "number_people",
     metadata,
-    _text("tenant_id", key=True),
-    _text("person_oid", key=True),
-    _time("seen_at", needed=True),
+    text_column("tenant_id", key=True),
+    text_column("person_oid", key=True),
+    time_column("seen_at", needed=True),
 )
 sa.Index("ix_number_people_seen", number_people.c.tenant_id, number_people.c.seen_at)
 
 number_index = sa.Table(
     "number_index",
     metadata,
-    _text("tenant_id", key=True),
-    _text("person_oid", key=True),
-    _text("slot", key=True),
-    _text("number_key"),
-    _flag("sign_in"),
+    text_column("tenant_id", key=True),
+    text_column("person_oid", key=True),
+    text_column("slot", key=True),
+    text_column("number_key"),
+    flag_column("sign_in"),
 )
 sa.Index("ix_number_index_key", number_index.c.number_key)
 
 scan_state = sa.Table(
     "scan_state",
     metadata,
-    _text("tenant_id", key=True),
-    _time("started_at", needed=True),
-    _time("due_at", needed=True),
-    _text("cursor"),
-    *map(_time, ("finished_at", "whole_since")),
+    text_column("tenant_id", key=True),
+    time_column("started_at", needed=True),
+    time_column("due_at", needed=True),
+    text_column("cursor"),
+    *map(time_column, ("finished_at", "whole_since")),
     sa.Column("people_total", sa.BigInteger, nullable=True),
-    _number("people_seen"),
+    number_column("people_seen"),
 )
 
-lane_pauses = sa.Table("lane_pauses", metadata, _text("lane", key=True), _time("until", needed=True))
+# One person has at most one that is open.
+onboardings = sa.Table(
+    "onboardings",
+    metadata,
+    text_column("id", key=True),
+    *map(text_column, ("tenant_id", "cohort", "stage", "change_id", "bridge")),
+    *map(
+        text_column, ("person_oid", "person_name", "person_upn", "starter_oid", "starter_name", "starter_upn")
+    ),
+    *map(number_column, ("row_version", "round", "reminders")),
+    *map(flag_column, ("open", "installed")),
+    time_column("created_at", needed=True),
+    time_column("until", needed=True),
+    *map(time_column, ("invited_at", "ended_at", "confirmed_at")),
+    json_column("entered_by", needed=False),
+    json_column("why", needed=False),
+)
+sa.Index(
+    "ix_onboardings_open",
+    onboardings.c.person_oid,
+    unique=True,
+    sqlite_where=onboardings.c.open,
+    postgresql_where=onboardings.c.open,
+)
+sa.Index("ix_onboardings_person", onboardings.c.person_oid, onboardings.c.created_at)
+sa.Index("ix_onboardings_starter", onboardings.c.starter_oid, onboardings.c.created_at)
+sa.Index("ix_onboardings_created", onboardings.c.created_at)
+sa.Index("ix_onboardings_change", onboardings.c.change_id)
+
+lane_pauses = sa.Table(
+    "lane_pauses", metadata, text_column("lane", key=True), time_column("until", needed=True)
+)
 
 
 def insert_new(connection: Connection, table: sa.Table, values: dict[str, Any]) -> bool:
@@ -376,6 +414,15 @@ def insert_new(connection: Connection, table: sa.Table, values: dict[str, Any]) 
     statement = _insert(connection, table).on_conflict_do_nothing()
     done = connection.execute(statement, values, execution_options={"preserve_rowcount": True})
     return done.rowcount > 0
+
+
+def insert_all_new(connection: Connection, table: sa.Table, values: list[dict[str, Any]]) -> int:
+    """Insert those whose key is not there; how many went in."""
+    if not values:
+        return 0
+    statement = _insert(connection, table).on_conflict_do_nothing()
+    done = connection.execute(statement, values, execution_options={"preserve_rowcount": True})
+    return done.rowcount
 
 
 def upsert(connection: Connection, table: sa.Table) -> postgresql.Insert | sqlite.Insert:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -30,31 +30,36 @@ def keep(
     connection: Connection, keys: KeyRing, earlier: Mapping[str, Mapping[int, PhoneNumber]], over: set[str]
 ) -> None:
     """Before a change writes: the numbers it will replace. over: changes that end in this commit anyway."""
-    for change_id, numbers in sorted(earlier.items()):
-        if change_id in over:
-            continue
-        own = _own_key(connection, keys, change_id)
-        sealed = [
-            {"change_id": change_id, "n": n, "sealed": own.seal(_bound(change_id, n), number_text(number))}
-            for n, number in sorted(numbers.items())
-        ]
-        if sealed:
-            connection.execute(t.upsert(connection, t.sealed_earlier), sealed)
+    keeping = {change_id: numbers for change_id, numbers in earlier.items() if change_id not in over}
+    own = _own_keys(connection, keys, sorted(keeping))
+    sealed = [
+        {
+            "change_id": change_id,
+            "n": n,
+            "sealed": own[change_id].seal(_bound(change_id, n), number_text(number)),
+        }
+        for change_id, numbers in sorted(keeping.items())
+        for n, number in sorted(numbers.items())
+    ]
+    if sealed:
+        connection.execute(t.upsert(connection, t.sealed_earlier), sealed)
 
 
 def ended(connection: Connection, steps: Iterable[tuple[Change | None, Change]], at: datetime) -> None:
     """An applied change keeps what it replaced for the window; any other end, and an undo, destroys it."""
-    gone = set()
+    gone, kept = set(), []
     for before, after in steps:
         if after.state not in TERMINAL or (before is not None and before.state in TERMINAL):
             continue
         if after.state is State.APPLIED:
-            until = sa.update(t.undo_keys).where(_k.change_id == after.id).values(until=at + UNDO_WINDOW)
-            connection.execute(until)
+            kept.append(after.id)
             if after.action is Action.UNDO:
                 gone.add(after.parent_id)
         else:
             gone.add(after.id)
+    if kept:
+        until = sa.update(t.undo_keys).where(_k.change_id.in_(sorted(kept))).values(until=at + UNDO_WINDOW)
+        connection.execute(until)
     _destroy(connection, gone)
 
 
@@ -88,16 +93,24 @@ def _destroy(connection: Connection, change_ids: set[str]) -> None:
             connection.execute(sa.delete(table).where(table.c.change_id.in_(sorted(change_ids))))
 
 
-def _own_key(connection: Connection, keys: KeyRing, change_id: str) -> KeyRing:
-    """The key of a change, made at its first use."""
-    sealed = connection.execute(sa.select(_k.sealed_key).where(_k.change_id == change_id)).scalar()
-    if sealed is not None:
-        return _opened(keys, change_id, sealed)
-    key = secrets.token_bytes(_KEY)
-    text = base64.b64encode(key).decode()
-    values = {"change_id": change_id, "sealed_key": keys.seal(_bound_key(change_id), text), "until": None}
-    connection.execute(sa.insert(t.undo_keys), values)
-    return _ring(key)
+def _own_keys(connection: Connection, keys: KeyRing, change_ids: Sequence[str]) -> dict[str, KeyRing]:
+    """The key of each change, made at its first use."""
+    if not change_ids:
+        return {}
+    query = sa.select(_k.change_id, _k.sealed_key).where(_k.change_id.in_(change_ids))
+    own = {row.change_id: _opened(keys, row.change_id, row.sealed_key) for row in connection.execute(query)}
+    made = {change_id: secrets.token_bytes(_KEY) for change_id in change_ids if change_id not in own}
+    values = [
+        {"change_id": each, "sealed_key": keys.seal(_bound_key(each), _key_text(key)), "until": None}
+        for each, key in made.items()
+    ]
+    if values:
+        connection.execute(sa.insert(t.undo_keys), values)
+    return own | {change_id: _ring(key) for change_id, key in made.items()}
+
+
+def _key_text(key: bytes) -> str:
+    return base64.b64encode(key).decode()
 
 
 def _opened(keys: KeyRing, change_id: str, sealed: bytes) -> KeyRing:

@@ -20,8 +20,8 @@ from bot.store import rows
 from bot.store import tables as t
 from bot.telemetry import alarm
 
-# Claimed so often without a stored move, a change is put aside: others must not wait for it, nor must it
-# end the process again and again.
+# Claimed so often without a stored move, a change is put aside, each time twice as long: others must not wait
+# for it, nor must it end the process again and again. It may be innocent, in a process that others end.
 TRIES = 5
 ASIDE = timedelta(hours=1)
 
@@ -60,16 +60,20 @@ def claim_changes(
 ) -> tuple[Change, ...]:
     """Due and without a living lease, oldest due first. What cannot be read stays leased, with an alarm.
 
-    What was claimed five times and never moved is leased for an hour at a time.
+    What was claimed five times and never moved is leased twice as long with every further claim, at most for
+    an hour.
     """
     found = connection.execute(_DUE_CHANGES, {"now": now, "limit": limit}).all()
-    for keys, until in (
-        ([row.id for row in found if row.tries + 1 < TRIES], now + lease),
-        ([row.id for row in found if row.tries + 1 >= TRIES], now + max(lease, ASIDE)),
-    ):
-        if keys:
-            connection.execute(_CLAIM_CHANGES, {"worker": worker, "until": until, "keys": keys})
+    for tries in {row.tries for row in found}:
+        keys = [row.id for row in found if row.tries == tries]
+        until = now + _held_for(tries + 1, lease)
+        connection.execute(_CLAIM_CHANGES, {"worker": worker, "until": until, "keys": keys})
     return rows.load(connection, [row.id for row in found], _unreadable("change"))
+
+
+def _held_for(tries: int, lease: timedelta) -> timedelta:
+    doublings = min(max(tries - TRIES + 1, 0), 16)
+    return max(min(lease * (1 << doublings), ASIDE), lease)
 
 
 def _unreadable(what: str) -> Callable[[str], None]:
@@ -110,18 +114,24 @@ def end_message(connection: Connection, key: str, state: str, why: str, at: date
     connection.execute(sa.update(t.outbox).where(_m.key == key).values(values))
 
 
-def put_off(connection: Connection, key: str, due_at: datetime) -> None:
-    """Try again at due_at; the lease is given back."""
+def put_off(connection: Connection, key: str, due_at: datetime, *, tried: bool = True) -> None:
+    """Try again at due_at; the lease is given back. tried False: the claim counts as no attempt."""
+    values = _FREE | {"due_at": due_at} | ({} if tried else {"attempts": _m.attempts - 1})
     waiting = sa.and_(_m.key == key, _m.state == t.WAITING)
-    connection.execute(sa.update(t.outbox).where(waiting).values(_FREE | {"due_at": due_at}))
+    connection.execute(sa.update(t.outbox).where(waiting).values(values))
 
 
 def next_due(connection: Connection) -> datetime | None:
     """The earliest due time; for what is leased the end of its lease, if that is later."""
     times = []
     for columns, open_rows in ((_c, _c.due_at.is_not(None)), (_m, _m.state == t.WAITING)):
+        free = sa.or_(columns.lease_until.is_(None), columns.lease_until <= columns.due_at)
+        first = sa.select(columns.due_at).where(open_rows, free).order_by(columns.due_at).limit(1)
+        found = connection.execute(first).scalar()
+        # Only what is due before that can come earlier, and thousands may wait behind it.
+        before = open_rows if found is None else sa.and_(open_rows, columns.due_at <= found)
         when = sa.case((columns.lease_until > columns.due_at, columns.lease_until), else_=columns.due_at)
-        times.append(connection.execute(sa.select(sa.func.min(when)).where(open_rows)).scalar())
+        times.append(connection.execute(sa.select(sa.func.min(when)).where(before)).scalar())
     return min((time for time in times if time is not None), default=None)
 
 

@@ -22,6 +22,7 @@ import orjson
 from yarl import URL
 
 from .codec import dumps
+from .pacing import CREATING, Pace
 
 _TIMEOUT = aiohttp.ClientTimeout(total=15, connect=5, sock_connect=5)
 _LATER = frozenset({412, 429, 502, 503, 504})
@@ -60,6 +61,10 @@ class SendLater(SendError):
         self.retry_after = retry_after
 
 
+class SendTooEarly(SendLater):
+    """Not sent: Teams would not have allowed it yet."""
+
+
 class SendUnknown(SendError):
     """The request went out and no answer came: it may have been delivered."""
 
@@ -81,9 +86,13 @@ class Connector:
         service_url: str,
         token: Callable[[], Awaitable[str]],
         allowed: Callable[[str], bool],
+        pace: Pace | None = None,
+        *,
+        answers: bool = False,
     ) -> None:
         """`allowed` judges addresses, so that our token never goes to a host off the list (else
-        SendRefused).
+        SendRefused). pace: shared by all that speak to one tenant.
+        answers: what is sent answers somebody who has just spoken.
         """
         if not allowed(service_url):
             raise SendRefused(0, "ServiceUrlNotAllowed")
@@ -92,6 +101,8 @@ class Connector:
         self._base = f"{service_url.rstrip('/')}/v3/conversations"
         self._token = token
         self._allowed = allowed
+        self._pace = pace
+        self._answers = answers
 
     async def create_conversation(self, tenant_id: str, bot_id: str, member_oid: str) -> CreatedConversation:
         """Open (or find) the personal chat with a person by object id. `bot_id` is `28:<app id>`.
@@ -105,7 +116,7 @@ class Connector:
             "tenantId": tenant_id,
             "channelData": {"tenant": {"id": tenant_id}},
         }
-        answer = await self._call("POST", self._base, body)
+        answer = await self._call("POST", self._base, body, CREATING)
         found = answer.get("id")
         if not isinstance(found, str) or not found:
             raise SendUnknown(200, "NoConversationId")
@@ -118,24 +129,28 @@ class Connector:
         url = f"{self._base}/{_quoted(conversation_id)}/activities"
         if reply_to:
             url = f"{url}/{quote(reply_to, safe='')}"
-        answer = await self._call("POST", url, activity)
+        answer = await self._call("POST", url, activity, conversation_id)
         sent = answer.get("id")
         return sent if isinstance(sent, str) else ""
 
     async def update(self, conversation_id: str, activity_id: str, activity: dict[str, Any]) -> str:
         """Replace a posted activity; returns its id."""
-        answer = await self._call("PUT", self._activity(conversation_id, activity_id), activity)
+        url = self._activity(conversation_id, activity_id)
+        answer = await self._call("PUT", url, activity, conversation_id)
         sent = answer.get("id")
         return sent if isinstance(sent, str) else activity_id
 
     async def delete(self, conversation_id: str, activity_id: str) -> None:
         """Remove a posted activity."""
-        await self._call("DELETE", self._activity(conversation_id, activity_id), None)
+        await self._call("DELETE", self._activity(conversation_id, activity_id), None, conversation_id)
 
     def _activity(self, conversation_id: str, activity_id: str) -> str:
         return f"{self._base}/{_quoted(conversation_id)}/activities/{quote(activity_id, safe='')}"
 
-    async def _call(self, method: str, url: str, body: dict[str, Any] | None) -> dict[str, Any]:
+    async def _call(self, method: str, url: str, body: dict[str, Any] | None, thread: str) -> dict[str, Any]:
+        early = await self._pace.admit(thread, answer=self._answers) if self._pace is not None else 0.0
+        if early:
+            raise SendTooEarly(0, "Paced", early)
         try:
             token = await self._token()
         except Exception as error:
@@ -231,21 +246,27 @@ class Connectors:
         allowed: Callable[[str], bool],
         *,
         limit: int = 32,
+        pace: Pace | None = None,
     ) -> None:
+        """pace: None = as fast as it goes."""
         self._session = session
         self._token = token
         self._allowed = allowed
         self._limit = limit
-        self._held: OrderedDict[str, Connector] = OrderedDict()
+        self._pace = pace
+        self._held: OrderedDict[tuple[str, bool], Connector] = OrderedDict()
 
-    def at(self, service_url: str) -> Connector:
+    def at(self, service_url: str, *, answers: bool = False) -> Connector:
         """The client for this address. Raises SendRefused when the address is not allowed."""
-        held = self._held.get(service_url)
+        key = (service_url, answers)
+        held = self._held.get(key)
         if held is None:
-            held = Connector(self._session, service_url, self._token, self._allowed)
-            self._held[service_url] = held
+            held = Connector(
+                self._session, service_url, self._token, self._allowed, self._pace, answers=answers
+            )
+            self._held[key] = held
             if len(self._held) > self._limit:
                 self._held.popitem(last=False)
         else:
-            self._held.move_to_end(service_url)
+            self._held.move_to_end(key)
         return held

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 
 from botbuilder.core import TurnContext
 from botbuilder.core.teams import TeamsActivityHandler
@@ -16,12 +16,15 @@ from botbuilder.schema import Activity
 from bot.domain import command as c
 from bot.domain import reasons
 from bot.domain.change import TERMINAL
-from bot.domain.outcome import Outcome, Page, Refused, Working
+from bot.domain.outcome import Outcome, Page, PassShown, Refused, Working
+from bot.domain.pass_reasons import PASS_NOT_SHOWN
 from bot.domain.people import Reader, object_id
 from bot.ports import Conversation, StoreUnavailable
 from bot.teams.addresses import Addresses
 from bot.teams.connector import SendError
-from bot.teams.inbound import conversation_of, from_action, from_message, is_run
+from bot.teams.files import INVOKE as FILE_CONSENT
+from bot.teams.files import Files, sent_files
+from bot.teams.inbound import conversation_of, from_action, from_dialog, from_message, is_run
 from bot.teams.invokes import InvokeReply
 from bot.teams.outbound import CARD, TeamsMessenger, card_activity, change_of, draw
 from bot.teams.turn import admitted
@@ -31,6 +34,9 @@ from bot.workflow.parts import Envelope
 
 # Teams shows an error after about 5 s and sends again after about 15 s; people expect a sign within 2 s.
 TURN_SECONDS = 1.5
+# What a dialog shows is made in its turn; the workflow gives up a second earlier (`passes.SHOW_WITHIN`).
+DIALOG_SECONDS = 5.0
+DIALOG_TITLE = "Temporary Access Pass"
 MESSAGE = "application/vnd.microsoft.activity.message"
 BELOW = "Here it is, below."
 
@@ -45,6 +51,7 @@ class RingfenceBot(TeamsActivityHandler):  # type: ignore[misc]  # the SDK ships
         desk: Desk,
         messenger: TeamsMessenger,
         addresses: Addresses,
+        files: Files,
         wake: Callable[[], None],
         *,
         turn_seconds: float = TURN_SECONDS,
@@ -53,6 +60,7 @@ class RingfenceBot(TeamsActivityHandler):  # type: ignore[misc]  # the SDK ships
         self._desk = desk
         self._messenger = messenger
         self._addresses = addresses
+        self._files = files
         self._wake = wake
         self._turn_seconds = turn_seconds
         self._late: set[asyncio.Task[None]] = set()
@@ -68,20 +76,31 @@ class RingfenceBot(TeamsActivityHandler):  # type: ignore[misc]  # the SDK ships
         if _is_shared(activity):
             await self._say(turn_context, Refused((reasons.NOT_PERSONAL.refuse(),)), Reader(""))
             return
-        command = from_message(activity)
         conversation = await self._remember(activity)
         reader = _reader(conversation)
-        asking = asyncio.create_task(self._desk.handle(command, self._envelope(turn_context)))
+        asking = asyncio.create_task(self._asked(turn_context))
         outcome = await self._in_time(asking)
         activity_id = await self._say(turn_context, outcome or Working(), reader)
         if outcome is None:
             self._finish_later(asking, conversation, reader, activity_id)
         else:
             await self._posted(outcome, conversation, activity_id, seen=True)
+            await self._offered(outcome, conversation)
             self._wake_after(outcome)
+
+    async def _asked(self, turn_context: TurnContext) -> Outcome:
+        """What a message asks for: a file that comes with it counts, and its words do not."""
+        sent = sent_files(turn_context.activity)
+        if sent:
+            return await self._files.receive(sent, self._envelope(turn_context))
+        return await self._desk.handle(from_message(turn_context.activity), self._envelope(turn_context))
 
     async def on_invoke_activity(self, turn_context: TurnContext) -> InvokeReply | None:
         activity = turn_context.activity
+        if activity.name == FILE_CONSENT:
+            return await self._consented(turn_context)
+        if activity.name == "task/fetch":
+            return await self._dialog(turn_context)
         if activity.name != "adaptiveCard/action":
             return None
         if _is_shared(activity):
@@ -100,12 +119,40 @@ class RingfenceBot(TeamsActivityHandler):  # type: ignore[misc]  # the SDK ships
         if aside:
             activity_id = await self._say(turn_context, outcome, reader)
             await self._posted(outcome, conversation, activity_id, seen=True)
+            await self._offered(outcome, conversation)
             return _message_reply(BELOW)
         if _leaves_the_card(outcome):
             return _message_reply(draw(outcome, reader).text)
         if not isinstance(command, c.Refresh):
             await self._stands_in_place(outcome, conversation, reader, card_id)
         return _card_reply(outcome, reader)
+
+    async def _dialog(self, turn_context: TurnContext) -> InvokeReply:
+        """What is shown once and kept nowhere. What is not there in time is not shown any more."""
+        activity = turn_context.activity
+        if _is_shared(activity):
+            return _dialog_reply(Refused((reasons.NOT_PERSONAL.refuse(),)), Reader(""))
+        command = from_dialog(activity.value)
+        reader = _reader(await self._remember(activity))
+        asking = asyncio.create_task(self._desk.handle(command, self._envelope(turn_context)))
+        outcome = await self._in_time(asking, DIALOG_SECONDS)
+        if outcome is None:
+            self._after_the_turn(_unheard(asking))
+            outcome = Refused((PASS_NOT_SHOWN.refuse(what="it took longer than Teams waits"),))
+        self._wake_after(outcome)
+        return _dialog_reply(outcome, reader)
+
+    async def _consented(self, turn_context: TurnContext) -> InvokeReply:
+        """A file was taken or declined: acknowledged at once, handed over after the turn."""
+        activity = turn_context.activity
+        if not _is_shared(activity):
+            conversation = await self._remember(activity)
+            self._after_the_turn(self._files.answered(activity, self._envelope(turn_context), conversation))
+        return InvokeReply(200)
+
+    async def _offered(self, outcome: Outcome, conversation: Conversation) -> None:
+        if isinstance(outcome, Page) and outcome.document is not None:
+            await self._files.offer(outcome.document, conversation)
 
     async def on_message_update_activity(self, turn_context: TurnContext) -> None:
         await self._say(turn_context, Refused((reasons.MESSAGE_EDITED.refuse(),)), Reader(""))
@@ -143,13 +190,13 @@ class RingfenceBot(TeamsActivityHandler):  # type: ignore[misc]  # the SDK ships
         if not isinstance(outcome, Page):
             self._wake()
 
-    async def _in_time(self, asking: asyncio.Task[Outcome]) -> Outcome | None:
+    async def _in_time(self, asking: asyncio.Task[Outcome], seconds: float = 0.0) -> Outcome | None:
         """The outcome, or None when the directory takes longer than a turn may."""
         # What needs no directory is ready after one step of the loop; a timer for it would cost more than it.
         await asyncio.sleep(0)
         if asking.done():
             return asking.result()
-        done, _ = await asyncio.wait({asking}, timeout=self._turn_seconds)
+        done, _ = await asyncio.wait({asking}, timeout=seconds or self._turn_seconds)
         return asking.result() if done else None
 
     async def _say(self, turn_context: TurnContext, outcome: Outcome, reader: Reader) -> str:
@@ -181,9 +228,7 @@ class RingfenceBot(TeamsActivityHandler):  # type: ignore[misc]  # the SDK ships
         else:
             # Drawn anew from what is true then: an older drawing must not land on a newer one.
             following = self._messenger.follow(change)
-        task = asyncio.create_task(following)
-        self._late.add(task)
-        task.add_done_callback(self._late.discard)
+        self._after_the_turn(following)
 
     def _finish_later(
         self, asking: asyncio.Task[Outcome], conversation: Conversation, reader: Reader, activity_id: str
@@ -197,9 +242,13 @@ class RingfenceBot(TeamsActivityHandler):  # type: ignore[misc]  # the SDK ships
             # Remembered when it stands there: before that nobody else can draw on it.
             await self._put(conversation, activity_id, outcome, reader)
             await self._posted(outcome, conversation, activity_id, seen=True)
+            await self._offered(outcome, conversation)
             self._wake()
 
-        task = asyncio.create_task(finish())
+        self._after_the_turn(finish())
+
+    def _after_the_turn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
         self._late.add(task)
         task.add_done_callback(self._late.discard)
 
@@ -243,6 +292,24 @@ def _says_goodbye(activity: Activity) -> bool:
 def _card_reply(outcome: Outcome, reader: Reader) -> InvokeReply:
     card = draw(outcome, reader).card
     return InvokeReply(200, {"statusCode": 200, "type": CARD, "value": card})
+
+
+def _dialog_reply(outcome: Outcome, reader: Reader) -> InvokeReply:
+    """A pass as the card of a dialog, everything else as its words. Source: Teams docs "Dialogs for bots"."""
+    drawn = draw(outcome, reader)
+    if not isinstance(outcome, PassShown):
+        return InvokeReply(200, {"task": {"type": "message", "value": drawn.text}})
+    card = {"contentType": CARD, "content": drawn.card}
+    shown = {"title": DIALOG_TITLE, "height": "medium", "width": "medium", "card": card}
+    return InvokeReply(200, {"task": {"type": "continue", "value": shown}})
+
+
+async def _unheard(asking: asyncio.Task[Outcome]) -> None:
+    """Ends what nobody waits for any more; its outcome goes nowhere."""
+    try:
+        await asking
+    except Exception as error:
+        log.error("a late answer failed", extra={"kind": "turn"}, exc_info=error)
 
 
 def _message_reply(text: str) -> InvokeReply:

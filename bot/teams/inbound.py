@@ -22,6 +22,7 @@ from bot.domain.phone import Slot
 from bot.domain.policy import Method
 from bot.domain.words import split
 from bot.ports import Conversation
+from bot.teams import onboarding_buttons
 from cards import verbs
 
 _STRICT = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
@@ -40,6 +41,7 @@ class _ApproveButton(_RequestButton):
     """How the approver knows; a client that lets the choice be left out sends "" or nothing."""
 
     how: Literal["", "in-person", "known-number", "did-not"] = ""
+    line: str | None = Field(default=None, max_length=400)
 
 
 class _RejectButton(_RequestButton):
@@ -47,6 +49,10 @@ class _RejectButton(_RequestButton):
 
     because: str | None = Field(default=None, max_length=2000)
     kind: Literal["", "not-now", "wrong-person", "left", "fraud"] = ""
+
+
+class _BatchButton(_RequestButton):
+    word: Literal["hold", "go-on", "retry", "skip", "overwrite", "as-alternate"]
 
 
 class _FormButton(BaseModel):
@@ -96,6 +102,19 @@ def from_action(value: object) -> c.Command:
     return from_button(verb, data if isinstance(data, dict) else {})
 
 
+def from_dialog(value: object) -> c.Command:
+    """A `task/fetch` invoke: only what may be shown in a dialog and nowhere else is asked for so."""
+    data = value.get("data") if isinstance(value, dict) else None
+    if not isinstance(data, dict) or data.get("verb") != verbs.SHOW_PASS:
+        return c.Tampered("dialog")
+    rest = {key: each for key, each in data.items() if key not in ("verb", verbs.DIALOG)}
+    try:
+        said = _RequestButton.model_validate(rest)
+    except ValidationError:
+        return c.Tampered("data")
+    return c.ShowPass(c.RequestId(said.change_id), c.CardRef(said.change_id, said.nonce))
+
+
 def is_run(value: object) -> bool:
     """A button that says a command: its answer is a message of its own, the card stays."""
     action = value.get("action") if isinstance(value, dict) else None
@@ -111,10 +130,16 @@ def from_button(verb: object, data: Mapping[str, Any]) -> c.Command:
             return _approve(_ApproveButton.model_validate(data))
         if verb == verbs.REJECT:
             return _reject(_RejectButton.model_validate(data))
+        if verb == verbs.BATCH:
+            said = _BatchButton.model_validate(data)
+            card = c.CardRef(said.change_id, said.nonce)
+            return c.OfBatch(c.BatchWord(said.word), c.RequestId(said.change_id), card)
         if verb in verbs.REQUEST_VERBS:
             return _request(verb, _RequestButton.model_validate(data))
         if verb in verbs.FORM_VERBS:
             return _form(verb, _FormButton.model_validate(data))
+        if verb in verbs.ONBOARDING_VERBS:
+            return onboarding_buttons.read(verb, data)
         if verb == verbs.CHOOSE:
             return _chosen(_ChooseButton.model_validate(data))
         if verb == verbs.RUN:
@@ -152,12 +177,14 @@ def _request(verb: str, data: _RequestButton) -> c.Command:
         case verbs.NOT_ME:
             return c.NotMe(request, card)
         case _:
+            # A pass, too, asked for in any way but that of its dialog: the card is shown, nothing is made.
             return c.Refresh(card)
 
 
 def _approve(data: _ApproveButton) -> c.Command:
     how = How(data.how) if data.how else None
-    return c.Approve(c.RequestId(data.change_id), c.CardRef(data.change_id, data.nonce), how)
+    line = " ".join((data.line or "").split())[: verbs.LINE_LENGTH]
+    return c.Approve(c.RequestId(data.change_id), c.CardRef(data.change_id, data.nonce), how, line)
 
 
 def _reject(data: _RejectButton) -> c.Command:
@@ -175,6 +202,8 @@ def _form(verb: str, data: _FormButton) -> c.Command:
         return c.RemovePhone(who, slot, **said)
     if verb == verbs.FORM_SWAP:
         return c.Swap(who, **said)
+    if verb == verbs.FORM_PASS:
+        return c.IssuePass(who, **said)
     if verb in (verbs.FORM_SMS_ON, verbs.FORM_SMS_OFF):
         return c.SmsSignIn(who, verb == verbs.FORM_SMS_ON, **said)
     return c.SetPhone(who, slot, (data.number or "").strip() or None, **said)

@@ -7,6 +7,7 @@ from the workflow, at the moment of sending.
 from __future__ import annotations
 
 import contextlib
+import logging
 import uuid
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -29,9 +30,10 @@ from bot.ports import (
     Store,
 )
 from bot.teams.addresses import Addresses
-from bot.teams.connector import Connectors, SendError, SendLater, SendRefused
+from bot.teams.connector import Connectors, SendError, SendLater, SendRefused, SendTooEarly
 from bot.teams.digests import MANY, Digests
 from bot.teams.drawing import NotOurTurn, Turns
+from bot.teams.invitations import Invitations
 from bot.workflow.desk import Desk
 
 CARD = "application/vnd.microsoft.card.adaptive"
@@ -47,6 +49,7 @@ _GONE = frozenset({"ActivityNotFoundInConversation", "ConversationNotFound", "Bo
 _REDRAWN_AT_MOST = 5
 _ASKING = (MessageKind.ASK, MessageKind.REMIND)
 _DRAWN_ELSEWHERE = timedelta(seconds=1)
+log = logging.getLogger(__name__)
 
 
 def draw(outcome: Outcome, reader: Reader) -> cards.Drawn:
@@ -96,6 +99,7 @@ class TeamsMessenger:
         self._desk: Desk | None = None
         self._turns = turns
         self._digests = Digests(store, turns, self._send, self._put, self._delete)
+        self._invitations = Invitations(store, self._send, self._put, self._delete, self._post)
 
     def attach(self, desk: Desk) -> None:
         """The desk whose present state is drawn."""
@@ -105,7 +109,11 @@ class TeamsMessenger:
         """A known conversation, or one created now by object id."""
         if await self._store.conversation(oid) is not None:
             return Reach(True)
-        created = await self._create(oid)
+        try:
+            created = await self._create(oid)
+        except SendError as error:
+            again = timedelta(seconds=getattr(error, "retry_after", None) or 1.0)
+            return Reach(False, "Teams did not answer just now", again)
         return Reach(True) if isinstance(created, Conversation) else Reach(False, created)
 
     async def deliver(self, message: Message) -> Delivered:
@@ -113,6 +121,8 @@ class TeamsMessenger:
         try:
             if message.kind is MessageKind.ALERT:
                 return await self._post(await self._attached.alerting.shown(message), message.to_oid)
+            if message.kind is MessageKind.ONBOARDING:
+                return await self._invitations.deliver(message, self._attached.onboarding)
             change = await self._store.change(message.change_id)
             if change is None:
                 return Delivered(Delivery.DONE)
@@ -128,7 +138,7 @@ class TeamsMessenger:
             return await self._post(await self._present(change, message.to_oid), message.to_oid)
         except SendLater as error:
             wait = None if error.retry_after is None else timedelta(seconds=error.retry_after)
-            return Delivered(Delivery.LATER, error.code, wait)
+            return Delivered(Delivery.LATER, error.code, wait, isinstance(error, SendTooEarly))
         except SendRefused as error:
             return await self._refused(message, error)
         except SendError as error:
@@ -159,6 +169,13 @@ class TeamsMessenger:
         """Bring the posted cards of a change up to what is true now; what fails is left to the outbox."""
         with contextlib.suppress(SendError, NotOurTurn):
             await self._redraw(change)
+
+    async def tell(self, outcome: Outcome, oid: str) -> None:
+        """An answer that no turn waits for; what cannot be sent is left at that."""
+        try:
+            await self._post(outcome, oid)
+        except SendError as error:
+            log.warning("an answer could not be sent", extra={"status": error.status})
 
     async def update(
         self, conversation: Conversation, activity_id: str, outcome: Outcome, reader: Reader
@@ -245,7 +262,7 @@ class TeamsMessenger:
         return self._desk
 
     async def _create(self, oid: str) -> Conversation | str:
-        """The conversation, or in words why there is none."""
+        """The conversation, or in words why there is none. Raises SendLater, SendUnknown."""
         start = await self._addresses.start()
         if not start:
             return "no Teams address is known yet"
@@ -256,8 +273,6 @@ class TeamsMessenger:
             )
         except SendRefused as error:
             return _why(error)
-        except SendError:
-            return "Teams did not answer just now"
         conversation = Conversation(
             oid=oid,
             tenant_id=self._addresses.tenant_id,

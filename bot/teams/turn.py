@@ -145,7 +145,7 @@ class TurnConnectors(ConnectorFactory):  # type: ignore[misc]  # the SDK ships n
 
     async def create(self, service_url: str, audience: str) -> TurnConnector:
         """The client for the address. Raises SendRefused when the address is not allowed."""
-        return TurnConnector(self._connectors.at(service_url), self._sleep)
+        return TurnConnector(self._connectors.at(service_url, answers=True), self._sleep)
 
 
 class GateAuthentication(BotFrameworkAuthentication):  # type: ignore[misc]  # the SDK ships no types

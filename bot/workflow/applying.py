@@ -6,6 +6,7 @@ intent of each operation is on disk before its call.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -21,7 +22,7 @@ from bot.workflow.messages import notice
 from bot.workflow.parts import Parts
 from bot.workflow.progress import Progress, result_facts
 from bot.workflow.rechecking import Rechecks
-from bot.workflow.reconciling import FIRST_READ, next_read
+from bot.workflow.reconciling import FIRST_READ, NOTE_NOT_UNIQUE, SEND_WITHIN, next_read
 from bot.workflow.rejudging import Moved
 from bot.workflow.reviewing import Reviewing
 from bot.workflow.switching import Switches
@@ -31,8 +32,6 @@ from bot.workflow.waiting import Waiting
 RETRY = timedelta(seconds=15)
 PAUSED = timedelta(seconds=30)
 STUCK = timedelta(minutes=65)
-SEND_WITHIN = timedelta(seconds=30)
-NOTE_NOT_UNIQUE = "sms-not-unique"
 NOTE_GUARD_FAILED = "guard-failed"
 NOTE_GUARD_UNCHECKED = "guard-unchecked"
 NOTE_DEFAULT_RESTORED = "default-restored"
@@ -61,7 +60,10 @@ class Applying:
         switches: Switches,
         reviewing: Reviewing,
         waiting: Waiting,
+        others: Mapping[OpKind, Callable[[Change], Awaitable[None]]],
     ) -> None:
+        """others: what is due of agreed requests that are not one write after the other, by their kind."""
+        self._others = others
         self._reviewing = reviewing
         self._waiting = waiting
         self._parts = parts
@@ -79,9 +81,11 @@ class Applying:
             await give_up(self._parts, self._progress, change.id)
 
     async def _work(self, change: Change) -> None:
-        now = self._parts.now()
+        now, other = self._parts.now(), self._others.get(change.operations[0].kind)
         if change.state in TERMINAL:
             await self._reviewing.overdue(change)
+        elif other is not None and change.state in (State.APPLYING, State.UNCONFIRMED):
+            await other(change)
         elif change.state is State.APPLYING:
             await self._resume(change)
         elif change.state is State.UNCONFIRMED:
@@ -89,7 +93,7 @@ class Applying:
         elif change.expires_at is not None and change.expires_at <= now:
             await self._expire(change)
         elif change.state in _AGREED and self._waiting.may_start(change):
-            await self._apply(change)
+            await (other or self._apply)(change)
         elif change.state is State.PREVIEWED:
             await self._progress.later(change, change.expires_at or now + RETRY)
         else:
@@ -199,8 +203,7 @@ class Applying:
         self, stored: Change, change: Change, operation: Operation, numbers: Numbers
     ) -> Change | None:
         """The audited intent, then the one call, then what came of it; the change if the plan goes on."""
-        now = self._parts.now()
-        attempt = operation.attempt + 1
+        now, attempt = self._parts.now(), operation.attempt + 1
         sending = replace(
             operation, state=OpState.SENDING, attempt=attempt, sent_at=now, acked=False, reads=0
         )
@@ -213,7 +216,8 @@ class Applying:
             facts,
             unexpired=change.state in _AGREED,
             despite_freeze=await self._freezing.has_leave(change),
-            ceiling=gate.ceiling,
+            # Batches have two approvers, a rate and a stop of their own: the breaker is for single changes.
+            ceiling=None if change.in_batch else gate.ceiling,
             earlier=numbers.held,
         )
         if intent is None:
@@ -320,7 +324,9 @@ class Applying:
             lease_until=None,
         )
         told = notice(change, f"unconfirmed-{operation.n}-{operation.attempt}", change.requester.oid)
-        await self._progress.step(change, after, "unconfirmed", result_facts(asked), told=(told,))
+        # Of a row of a batch its requester reads on the card of the batch.
+        news = () if change.in_batch else (told,)
+        await self._progress.step(change, after, "unconfirmed", result_facts(asked), told=news)
 
     # --- after a crash or a lost reply ------------------------------------------------------------------
     async def _resume(self, change: Change) -> None:

@@ -98,6 +98,9 @@ class Approvers:
         if voter.oid in (change.requester.oid, change.target.oid) or not voter.enabled or voter.guest:
             return None
         names = _names(change)
+        if change.is_batch and await self._parts.store.batch_targets(change.id, [voter.oid]):
+            # Whoever a row is about does not decide about it.
+            return no.EXCLUDED.refuse(approvers=names)
         if voter.oid in change.excluded:
             return no.EXCLUDED.refuse(approvers=names)
         if not self._parts.policy.operator_may_approve:

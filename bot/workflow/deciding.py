@@ -12,6 +12,7 @@ from bot.domain import decision_reasons as no
 from bot.domain.access import MAY_SEE_ANY_STATUS
 from bot.domain.change import Asked, Asking, Change, How, NoKind, ResolvedStep, State, Verdict, Vote
 from bot.domain.freeze import FreezeKind
+from bot.domain.onboarding_reasons import LINE_MISSING
 from bot.domain.outcome import Outcome, Refused
 from bot.domain.people import Actor, PersonRef
 from bot.domain.phone import hide_numbers
@@ -24,7 +25,7 @@ from bot.workflow.haste import Haste
 from bot.workflow.messages import notice, redraw
 from bot.workflow.parts import Envelope, Parts, event
 from bot.workflow.requests import MOVE_TRIES
-from bot.workflow.views import approver_names, may_see, outcome_of, view_of
+from bot.workflow.views import approver_names, may_see, outcome_of, view_of, wants_line
 from bot.workflow.waiting import Next, Waiting
 
 _ENDED_UNDECIDED = frozenset({State.EXPIRED, State.CANCELLED, State.BLOCKED})
@@ -32,7 +33,10 @@ _ENDED_UNDECIDED = frozenset({State.EXPIRED, State.CANCELLED, State.BLOCKED})
 
 @dataclass(frozen=True, slots=True)
 class Ballot:
-    """What an approver said. how: of an approval. because, kind: of a rejection, as typed."""
+    """What an approver said. how: of an approval. kind: of a rejection.
+
+    because: as typed; of an approval, on which line they spoke.
+    """
 
     verdict: Verdict
     how: How | None = None
@@ -125,10 +129,15 @@ class Deciding:
         """What this ballot lacks to count, whoever casts it."""
         if ballot.verdict is Verdict.REJECT:
             return None if ballot.because.strip() else no.REASON_MISSING.refuse(id=change.printed_id)
+        if change.is_batch:
+            # Nobody speaks to thousands of people: what is approved is the plan.
+            return None
         if ballot.how is None:
             return no.HOW_MISSING.refuse(id=change.printed_id, name=change.target.name)
         if ballot.how is How.DID_NOT and not self._parts.policy.deciding.may_not_know:
             return no.MUST_KNOW.refuse(id=change.printed_id, name=change.target.name)
+        if wants_line(self._parts.policy, change) and not ballot.because.strip():
+            return LINE_MISSING.refuse(name=change.target.name)
         return None
 
     async def _standing(self, change: Change, step: ResolvedStep, actor: Actor) -> str | Refusal:

@@ -8,22 +8,28 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 from bot.domain import command as c
 from bot.domain import decision_reasons, reasons
 from bot.domain import internal_reasons as internal
+from bot.domain import onboarding_commands as oc
 from bot.domain.access import may
-from bot.domain.change import Change, Verdict
+from bot.domain.bulk_reasons import SEND_AGAIN
+from bot.domain.change import Change, OpKind, State, Verdict
 from bot.domain.outcome import Outcome, Page, PageKind, Refused
 from bot.domain.people import Actor, Role
 from bot.domain.reason import Refusal
-from bot.ports import DirectoryUnavailable, Listing, RowUnreadable, StoreUnavailable
+from bot.ports import Delivered, DirectoryUnavailable, Listing, Message, RowUnreadable, StoreUnavailable
 from bot.telemetry import alarm
 from bot.workflow.alerting import Alerting
 from bot.workflow.applying import Applying
 from bot.workflow.approvers import Approvers
 from bot.workflow.away import Away
+from bot.workflow.batch_files import BatchFiles
+from bot.workflow.batch_running import BatchRunning
+from bot.workflow.batches import Batches
 from bot.workflow.checking import Checking
 from bot.workflow.deciding import Ballot, Deciding
 from bot.workflow.disputing import Disputing
@@ -32,10 +38,14 @@ from bot.workflow.identity import Identity
 from bot.workflow.judging import Judge
 from bot.workflow.keeping import Keeping
 from bot.workflow.nudging import Nudging
+from bot.workflow.onboarding import Onboardings
+from bot.workflow.pacing import WritePace
 from bot.workflow.parts import Envelope, Parts, denied
+from bot.workflow.passes import Passes
 from bot.workflow.reading import Reading
 from bot.workflow.rechecking import Rechecks
 from bot.workflow.rejudging import Rejudging
+from bot.workflow.reporting import Answering
 from bot.workflow.requests import Requests
 from bot.workflow.reviewing import Reviewing
 from bot.workflow.switching import Switches
@@ -48,7 +58,7 @@ from bot.workflow.withdrawing import Withdrawing
 # Nothing is decided by these, so who-is-it may be up to a minute old.
 _LIGHT = (c.Help, c.Hi, c.Whoami, c.Explain, c.Unknown, c.Malformed, c.MyRequests, c.Approvals, c.Refresh)
 # Said with an ID, never by the button of a card: what they do depends on nothing that the card shows.
-_TypedOnly = c.Status | c.Repeat | c.Nudge | c.Take | c.Undo | c.Review
+_TypedOnly = c.Status | c.Repeat | c.Nudge | c.Take | c.Undo | c.Review | c.BatchFile
 _AUDIT_AGAIN = timedelta(minutes=1)
 _REMEMBERED = 10_000
 _log = logging.getLogger(__name__)
@@ -57,7 +67,8 @@ _log = logging.getLogger(__name__)
 class Desk:
     """Handles commands. Returned outcomes with effects are committed; a raised exception left nothing."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, pace: WritePace | None = None) -> None:
+        """pace: of the writes of batches, None = one that learns from the directory."""
         self._parts = parts
         self._identity = Identity(parts)
         approvers = Approvers(parts)
@@ -69,14 +80,24 @@ class Desk:
         self._requests = Requests(parts, judge, self.checking, self.freezing, waiting)
         self._reading = Reading(parts)
         self._asking = Asking(parts)
+        self._report = Answering(parts)
         self.deciding = Deciding(parts, approvers, self.freezing, waiting)
         self._taking = Taking(parts, self._requests)
         self._withdrawing = Withdrawing(parts, waiting)
         self._disputing = Disputing(parts, self.freezing)
-        rechecks = Rechecks(parts, self._identity, judge, Rejudging(parts, approvers, waiting))
+        self.onboarding = Onboardings(parts, judge, self._requests, self._disputing, self.deciding)
+        rejudging = Rejudging(parts, approvers, waiting)
+        rechecks = Rechecks(parts, self._identity, judge, rejudging)
         self.switches = Switches(parts, self._identity)
         self.reviewing = Reviewing(parts, self._identity)
-        self.applying = Applying(parts, rechecks, self.freezing, self.switches, self.reviewing, waiting)
+        self._batches = Batches(parts, approvers, waiting)
+        self._files = BatchFiles(parts)
+        running = BatchRunning(parts, self._identity, self.freezing, self.switches, rejudging, pace)
+        self._passes = Passes(parts, rechecks, self.freezing, self.switches)
+        others = {OpKind.BATCH: running.work, OpKind.PASS: self._passes.work}
+        self.applying = Applying(
+            parts, rechecks, self.freezing, self.switches, self.reviewing, waiting, others
+        )
         self.keeping = Keeping(parts)
         self._away = Away(parts)
         self._nudging = Nudging(parts)
@@ -99,15 +120,32 @@ class Desk:
         before = await self._delivered_before(envelope, command)
         if before is not None:
             return before
+        actor = await self._admitted(command, envelope)
+        if isinstance(actor, Refused):
+            return actor
+        outcome = await self._answer(command, actor, envelope)
+        if isinstance(outcome, Refused) and not outcome.tells_an_ending:
+            return await self._refuse(command, envelope, outcome)
+        return outcome
+
+    async def admits(self, command: c.Command, envelope: Envelope) -> Refused | None:
+        """Why the sender may not say such a thing, None = they may: before anything is fetched for it."""
+        actor = await self._admitted(command, envelope)
+        return actor if isinstance(actor, Refused) else None
+
+    async def _admitted(self, command: c.Command, envelope: Envelope) -> Actor | Refused:
         actor = await self._identity.actor(envelope.oid, fresh=not isinstance(command, _LIGHT))
         if isinstance(actor, Refusal):
             return await self._refuse(command, envelope, Refused((actor,)))
         if not self._allowed(command, actor):
             return await self._refuse(command, envelope, Refused((reasons.NO_ROLE.refuse(),)))
-        outcome = await self._answer(command, actor, envelope)
-        if isinstance(outcome, Refused):
-            return await self._refuse(command, envelope, outcome)
-        return outcome
+        return actor
+
+    def doing(self, message: Message) -> Callable[[Message], Awaitable[Delivered]] | None:
+        """What the workflow itself does with a message of the outbox; None = it is sent to somebody."""
+        if self.alerting.is_for_a_role(message):
+            return self.alerting.fan_out
+        return self.onboarding.handle if self.onboarding.handles(message) else None
 
     async def present(self, change: Change, oid: str) -> Outcome:
         """The present state of a change for one reader: what a posted card is redrawn with."""
@@ -122,11 +160,13 @@ class Desk:
             return self._reading.show_is_own(command, actor)
         if isinstance(command, c.Freeze):
             return Role.SECURITY in actor.roles or self.freezing.is_own(command, actor)
+        if isinstance(command, oc.Onboard):
+            return True  # a manager may, for direct reports: they are looked up first, and nobody else
         return may(type(command), actor.roles)
 
     async def _answer(self, command: c.Command, actor: Actor, envelope: Envelope) -> Outcome:
         match command:
-            case c.SetPhone() | c.RemovePhone() | c.Swap() | c.SmsSignIn():
+            case c.SetPhone() | c.RemovePhone() | c.Swap() | c.SmsSignIn() | c.IssuePass():
                 return await self._requests.ask(command, actor, envelope)
             case c.Check():
                 return await self.checking.answer(command, actor)
@@ -140,12 +180,28 @@ class Desk:
                 return await self._stop(command, actor, envelope)
             case c.Out():
                 return await self._away.answer(command, actor, envelope)
+            case c.Bulk() | c.BulkFile() | c.Report():
+                return await self._many(command, actor, envelope)
             case c.MyRequests() | c.Approvals() | c.OpenRequests():
                 return await self._reading.listing(*_LISTS[type(command)], actor)
             case _:
                 if isinstance(command, c.AboutARequest):
                     return await self._about_a_request(command, actor, envelope)
+                if isinstance(command, oc.OnboardingCommand):
+                    return await self.onboarding.answer(command, actor, envelope)
                 return self._words(command, actor)
+
+    async def _many(
+        self, command: c.Bulk | c.BulkFile | c.Report, actor: Actor, envelope: Envelope
+    ) -> Outcome:
+        """What is about many people at once."""
+        match command:
+            case c.Report():
+                return await self._report.answer(command, actor, envelope)
+            case c.Bulk():
+                return await self._batches.template(command, actor)
+            case c.BulkFile():
+                return await self._batches.take(command, actor, envelope)
 
     async def _stop(
         self, command: c.Freeze | c.Unfreeze | c.Pause | c.Resume, actor: Actor, envelope: Envelope
@@ -204,9 +260,21 @@ class Desk:
             case c.Submit():
                 if card is None and (request.tail != change.tail or change.requester.oid != actor.oid):
                     return await self._reading.status(change, actor)
-                return await self._requests.submit(change, actor, envelope)
+                asked = self._batches if change.is_batch else self._requests
+                return await asked.submit(change, actor, envelope)
             case c.Cancel():
+                if change.is_batch and change.state is State.APPLYING:
+                    return await self._batches.stop(change, actor, envelope)
                 return await self._requests.cancel(change, actor, envelope)
+            case c.OfBatch():
+                return await self._batches.said(command, change, actor, envelope)
+            case c.ShowPass():
+                shown = card is not None and change.is_pass
+                return await (
+                    self._passes.show(change, actor, envelope)
+                    if shown
+                    else self._reading.status(change, actor)
+                )
             case _:
                 return await self._said_about(command, change, actor, envelope)
 
@@ -223,9 +291,14 @@ class Desk:
             case c.Take():
                 return await self._taking.take(change, actor, envelope)
             case c.Undo():
-                return await self._requests.undo(change, actor, envelope)
+                asked = self._batches if change.is_batch else self._requests
+                return await asked.undo(change, actor, envelope)
             case c.Review():
                 return await self.reviewing.review(change, actor, envelope)
+            case c.BatchFile():
+                shown = await self._reading.status(change, actor)
+                unseen = isinstance(shown, Refused) and shown.view is None
+                return shown if unseen else await self._files.answer(command, change, actor)
 
     async def _said_about(
         self,
@@ -254,16 +327,18 @@ class Desk:
             return await self.deciding.card(change, actor, said)
         if isinstance(command, c.Reject):
             ballot = Ballot(Verdict.REJECT, because=command.because, kind=command.kind)
-        elif command.how is None:
+        elif command.how is None and not change.is_batch:
             said = decision_reasons.HOW_MISSING.refuse(id=change.printed_id, name=change.target.name)
             return await self.deciding.card(change, actor, said)
         else:
-            ballot = Ballot(Verdict.APPROVE, how=command.how)
+            ballot = Ballot(Verdict.APPROVE, how=command.how, because=command.line)
         return await self.deciding.vote(ballot, change, actor, envelope)
 
     async def _repeat(self, change: Change, actor: Actor, envelope: Envelope) -> Outcome:
         if change.requester.oid != actor.oid:
             return Refused((reasons.REQUEST_UNKNOWN.refuse(id=change.printed_id),))
+        if change.is_batch:
+            return Refused((SEND_AGAIN.refuse(id=change.printed_id),))
         return await self._requests.repeat(change, actor, envelope)
 
     async def _stale(self, change: Change, actor: Actor) -> Outcome:
@@ -284,7 +359,7 @@ class Desk:
         change = await self._parts.store.change(seen.change_id)
         return None if change is None else await outcome_of(self._parts, change, envelope.oid)
 
-    async def _refuse(self, command: c.Command, envelope: Envelope, outcome: Refused) -> Outcome:
+    async def _refuse(self, command: c.Command, envelope: Envelope, outcome: Refused) -> Refused:
         """Access and policy refusals leave an audit row, the same person and code at most once a minute."""
         now = self._parts.now()
         for refusal in outcome.refusals:
@@ -300,10 +375,10 @@ class Desk:
             row = denied(
                 verb, refusal.reason.family, envelope.oid, refusal.code, subject, envelope.correlation_id
             )
-            # This memory only saves asking: the store knows what the other processes have recorded.
+            # This memory only saves asking: the store knows what others recorded, and until when that counts.
             name = f"refused|{envelope.oid}|{refusal.code}"
-            await self._parts.store.append_audit(now, [row], once=name, until=now + _AUDIT_AGAIN)
-            self._audited[(envelope.oid, refusal.code)] = now
+            if await self._parts.store.append_audit(now, [row], once=name, until=now + _AUDIT_AGAIN):
+                self._audited[(envelope.oid, refusal.code)] = now
         return outcome
 
 

@@ -14,7 +14,7 @@ from bot.domain import reasons
 from bot.domain.change import Change, ResolvedStep
 from bot.domain.freeze import DECIDERS_WHEN_FROZEN
 from bot.domain.methods import Inclusion, SignIn
-from bot.domain.people import Person, Role, TargetKind
+from bot.domain.people import Person, PersonRef, Role, TargetKind
 from bot.domain.policy import Action, Risk, Rule
 from bot.domain.reason import Refusal
 from bot.domain.rule_reasons import RULE_REFUSES
@@ -23,6 +23,7 @@ from bot.ports import DirectoryUnavailable
 from bot.workflow.approvers import Approvers
 from bot.workflow.holders import Holders, other_holders, too_many
 from bot.workflow.parts import Parts
+from bot.workflow.pass_readers import PassReaders
 from bot.workflow.planning import Case, Facts, Plan, against, is_already_so, number_after, plan
 from bot.workflow.risks import Signals
 
@@ -76,6 +77,7 @@ class Judge:
         self._parts = parts
         self._approvers = approvers
         self._signals = Signals(parts)
+        self._readers = PassReaders(parts)
 
     async def judge(self, case: Case) -> Judgement:
         """Everything: facts, rules, approvers and their reach. Refusals are complete, not only the first."""
@@ -83,11 +85,17 @@ class Judge:
         if isinstance(gathered, Refusal):
             return Judgement((gathered, *self.personal(case)))
         refusals = [*self.personal(case), *against(case, gathered)]
+        if case.action is Action.PASS:
+            reader = await self._readers.of(case.target, case.requester)
+            refusals += [reader] if isinstance(reader, Refusal) else []
+            minutes = self._parts.policy.onboarding.pass_minutes
+            case = case if isinstance(reader, Refusal) else replace(case, reader=reader, minutes=minutes)
         if not refusals and is_already_so(case, gathered):
             return Judgement()
         ruled = await self.ruled(case, gathered)
         emergency = ruled.rule is not None and ruled.rule.break_glass
-        if not may_ask(case.roles, case.action, deciders=ruled.deciders, break_glass=emergency):
+        able = may_ask(case.roles, case.action, deciders=ruled.deciders, break_glass=emergency)
+        if not able and case.onboarding is None:
             # Of security, who asks here, each knows who is protected; else the answer of any outsider.
             return Judgement(tuple(refusals) if gathered.protection else (reasons.NO_ROLE.refuse(),))
         refusals += ruled.refusals
@@ -114,7 +122,7 @@ class Judge:
         frozen = await self._parts.store.freeze_of(case.target.oid) is not None
         return max(case.deciders, DECIDERS_WHEN_FROZEN if frozen else 0)
 
-    async def gather(self, target: Person) -> Facts | Refusal:
+    async def gather(self, target: Person | PersonRef) -> Facts | Refusal:
         """Fresh phones, protection, roles and sign-in experience of the target, read side by side."""
         policy = self._parts.policy
         directory = self._parts.directory
@@ -136,7 +144,10 @@ class Judge:
         )
         included = None if isinstance(sms, DirectoryUnavailable) else sms
         vip = bool(groups & policy.vip)
-        return Facts(phones, protection, policy.roles_from(groups), known, included, vip)
+        onboarding = await self._parts.store.onboarding_of(target.oid)
+        new = onboarding is not None and onboarding.open
+        stage = onboarding.stage if onboarding is not None else None
+        return Facts(phones, protection, policy.roles_from(groups), known, included, vip, new, stage)
 
     async def _sms_policy(self, oid: str) -> Inclusion:
         """How the tenant's policy for texts treats the person."""
@@ -155,7 +166,7 @@ class Judge:
         found = []
         if self._parts.read_only:
             found.append(reasons.READ_ONLY.refuse())
-        if case.requester == case.target.oid:
+        if case.requester == case.target.oid and case.onboarding is None:
             found.append(reasons.OWN_NUMBER.refuse())
         if not case.target.enabled:
             found.append(reasons.TARGET_DISABLED.refuse(name=case.target.name))
@@ -179,7 +190,11 @@ class Judge:
 
 
 def may_ask(roles: frozenset[Role], action: Action, *, deciders: int, break_glass: bool) -> bool:
-    """Operators ask for anything. Security asks for what is frozen, in emergencies, and to undo."""
+    """Operators ask for anything but passes, which are for coordinators. Security asks for what is frozen, in
+    emergencies, and to undo.
+    """
+    if action is Action.PASS:
+        return Role.COORDINATOR in roles
     if Role.OPERATOR in roles:
         return True
     frozen = deciders >= DECIDERS_WHEN_FROZEN and action is not Action.SMS
@@ -223,7 +238,9 @@ def kind_of(target: Person, facts: Facts) -> TargetKind:
         return TargetKind.OPERATOR
     if facts.vip:
         return TargetKind.VIP
-    return TargetKind.GUEST if target.guest else TargetKind.ORDINARY
+    if target.guest:
+        return TargetKind.GUEST
+    return TargetKind.NEW_HIRE if facts.new_hire else TargetKind.ORDINARY
 
 
 async def _all(*reads: Coroutine[Any, Any, Any]) -> list[Any]:

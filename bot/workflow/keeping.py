@@ -22,6 +22,10 @@ CONVERSATIONS_KEPT = timedelta(days=400)
 FREEZES_KEPT = timedelta(days=90)
 
 
+# A plan whose making was cut off has rows and no head; nobody plans for that long.
+PLANS_MADE = timedelta(hours=24)
+
+
 class Keeping:
     """One step does a bounded part of what is due."""
 
@@ -39,4 +43,5 @@ class Keeping:
         )
         destroyed = await self._parts.store.destroy_earlier(now, AT_A_TIME)
         pruned = await self._parts.store.prune(outlived, AT_A_TIME)
+        await self._parts.store.forget_orphans(now - PLANS_MADE, AT_A_TIME)
         return timedelta() if max(destroyed, pruned) >= AT_A_TIME else EVERY

@@ -44,7 +44,7 @@ class Quotas:
         if limits.changes_per_target_per_day and not outside:
             found.append(Quota(Counted.TARGET, case.target.oid, limits.changes_per_target_per_day, DAY))
         shared = self._parts.policy.shared_number_max
-        if shared and case.action is Action.SET and case.slot is not Slot.OFFICE:
+        if shared and case.action.brings_a_number and case.slot is not Slot.OFFICE:
             key, left = cleared.plan.operations[0].after_key, shared - holders_in(cleared.signals)
             found.append(Quota(Counted.NUMBER, key, left, besides=case.target.oid))
         if limits.open_per_requester and not outside:
@@ -144,6 +144,8 @@ def _asked_first(cleared: Cleared) -> list[Asked]:
 def is_outside(case: Case, cleared: Cleared, *, repair: bool) -> bool:
     """Undo, break-glass and repairs of a frozen person: outside the daily limit, and not counted there.
 
-    Nor is what was taken over: it was counted when it was asked for first.
+    Nor is what was taken over: it was counted when it was asked for first. An onboarding was begun by
+    somebody else, once: of a manager's many new people none must wait for the others.
     """
-    return case.action is Action.UNDO or cleared.rule.break_glass or repair or case.takes is not None
+    apart = case.action in (Action.UNDO, Action.ONBOARD) or case.takes is not None
+    return apart or cleared.rule.break_glass or repair

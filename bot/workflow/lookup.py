@@ -5,6 +5,7 @@ Knows the directory. Must not know what the person is looked up for.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.domain import reasons
@@ -41,3 +42,30 @@ async def look_up(directory: Directory, who: Who, actor: Actor) -> Person | Seve
     if len(people) > SHOWN_AT_MOST:
         return reasons.PERSON_TOO_MANY.refuse(who=hide_numbers(who.value)[:120])
     return people[0] if len(people) == 1 else Several(tuple(people))
+
+
+def among(people: Sequence[Person], who: Who) -> Person | Several | None:
+    """Whom of these people the words mean; the directory is not asked, so that nothing else can be learnt."""
+    if who.kind is WhoKind.ME or not is_plain(who):
+        return None
+    found = [person for person in people if _fits(person, who)]
+    if len(found) > 1:
+        return Several(tuple(found[:SHOWN_AT_MOST]))
+    return found[0] if found else None
+
+
+def _fits(person: Person, who: Who) -> bool:
+    wanted = who.value.strip().casefold()
+    match who.kind:
+        case WhoKind.OID:
+            return person.oid == wanted
+        case WhoKind.UPN:
+            return wanted in (person.upn.casefold(), (person.mail or "").casefold())
+        case WhoKind.EMPLOYEE:
+            return (person.employee_id or "").casefold() == wanted
+        case _:
+            name = person.name.casefold()
+            parts = name.split()
+            words = wanted.split()
+            begins = bool(words) and all(any(part.startswith(word) for part in parts) for word in words)
+            return name == wanted or (begins and not who.exact)

@@ -28,3 +28,10 @@ def redraw(change: Change) -> Message:
 def notice(change: Change, what: str, oid: str) -> Message:
     """News for one person, once per `what`."""
     return Message(f"{change.id}:notice:{what}:{oid}", MessageKind.NOTICE, change.id, oid)
+
+
+def registered(change: Change) -> Message:
+    """A first phone is written: what follows for the new person is for the onboarding to do."""
+    return Message(
+        f"{change.id}:onboarded", MessageKind.STEP, "", subject=change.target.oid, topic="registered"
+    )

@@ -19,7 +19,16 @@ from bot.domain.methods import Default, Deleted, Licences, MethodPolicy, Registr
 from bot.domain.numbers import Coverage, Holding, PeoplePage, Scan, Sighting, index_key
 from bot.domain.people import Person, Phones, Protection, ProtectionRules
 from bot.domain.phone import PhoneNumber
-from bot.ports import Clock, Directory, DirectoryUnavailable, Metrics, Receipt, StoreUnavailable, Unread
+from bot.ports import (
+    Clock,
+    Directory,
+    DirectoryUnavailable,
+    Metrics,
+    Pass,
+    Receipt,
+    StoreUnavailable,
+    Unread,
+)
 
 log = logging.getLogger(__name__)
 #: What was seen unchanged within this time is not written again: the age shown is at most that much too old,
@@ -114,10 +123,14 @@ class NumberIndex:
         while self._writing is not None:
             await asyncio.shield(self._writing)
 
+    def key_of(self, number: PhoneNumber) -> str:
+        """What stands for the number in the index."""
+        return index_key(self._key, number)
+
     async def holders(self, number: PhoneNumber) -> tuple[Holding, ...]:
         """Everybody known to have the number, in any slot. Raises StoreUnavailable."""
         await self.settle()
-        return await self._book.number_holders(index_key(self._key, number))
+        return await self._book.number_holders(self.key_of(number))
 
     async def coverage(self, *, at_most_old: timedelta = timedelta()) -> Coverage:
         """How much of the directory is known. Raises StoreUnavailable."""
@@ -209,6 +222,21 @@ class IndexedDirectory:
     async def manager(self, oid: str) -> Person | None:
         return await self._inside.manager(oid)
 
+    async def pass_due(self, oid: str) -> bool:
+        return await self._inside.pass_due(oid)
+
+    async def issue_pass(self, oid: str, minutes: int, call_id: str) -> Pass:
+        return await self._inside.issue_pass(oid, minutes, call_id)
+
+    async def install_app(self, oid: str, call_id: str) -> None:
+        await self._inside.install_app(oid, call_id)
+
+    async def reports(self, oid: str, limit: int) -> Sequence[Person]:
+        return await self._inside.reports(oid, limit)
+
+    async def created_since(self, at: datetime, limit: int) -> Sequence[Person]:
+        return await self._inside.created_since(at, limit)
+
     async def manager_changed(self, oid: str, since: datetime) -> datetime | None:
         return await self._inside.manager_changed(oid, since)
 
@@ -231,10 +259,16 @@ class IndexedDirectory:
         return await self._inside.protection(oid, rules, own_groups)
 
     async def write(
-        self, target_oid: str, op: Operation, number: PhoneNumber | None, call_id: str
+        self,
+        target_oid: str,
+        op: Operation,
+        number: PhoneNumber | None,
+        call_id: str,
+        *,
+        present: bool | None = None,
     ) -> Receipt:
         """Not noted: a yes is not yet the truth. The read back that follows every write is."""
-        return await self._inside.write(target_oid, op, number, call_id)
+        return await self._inside.write(target_oid, op, number, call_id, present=present)
 
     async def sign_in(self, oid: str) -> SignIn:
         return await self._inside.sign_in(oid)

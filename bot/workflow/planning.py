@@ -14,7 +14,11 @@ from bot.domain import reasons
 from bot.domain.change import Change, Operation, OpKind
 from bot.domain.directory_reasons import SMS_NOT_ALLOWED
 from bot.domain.methods import Default, Inclusion, Method, SignIn, SmsState
-from bot.domain.people import Person, Phones, Protection, Role
+from bot.domain.onboarding import Onboarding, Stage
+from bot.domain.onboarding_reasons import HAS_METHOD
+from bot.domain.pass_reasons import PASS_HAS_METHOD, PASS_METHODS_UNREAD, PASS_NOT_ONBOARDED
+from bot.domain.passes import PASS_STAGES, PassTerms
+from bot.domain.people import Person, PersonRef, Phones, Protection, Role
 from bot.domain.phone import PhoneNumber, Slot
 from bot.domain.policy import Action
 from bot.domain.reason import Refusal
@@ -33,6 +37,10 @@ NOTE_SMS_SIGN_IN = "sms-sign-in"
 NOTE_SMS_KEPT_OFF = "sms-kept-off"
 NOTE_SMS_ON = "sms-on"
 NOTE_SMS_OFF = "sms-off"
+NOTE_ENTERED_BY_THEM = "entered-by-them"
+NOTE_ENTERED_FOR_THEM = "entered-for-them"
+NOTE_LAST_FOUR = "last-four-typed-twice"
+NOTE_PASS = "pass"  # noqa: S105 - the name of a note
 NOTE_NO_PASSWORD = "no-password"  # noqa: S105 - the name of a note
 
 _DEFAULTS_OF = {
@@ -41,6 +49,8 @@ _DEFAULTS_OF = {
     Slot.OFFICE: frozenset({Default.VOICE_OFFICE}),
 }
 
+# A pass and an address are means to register the first method, not one that somebody signs in with.
+_NO_SECOND_FACTOR = frozenset({Method.PASSWORD, Method.EMAIL, Method.TEMPORARY_PASS})
 
 Restores = tuple[tuple[Slot, PhoneNumber | None], ...]
 
@@ -51,7 +61,9 @@ class Case:
 
     restores: of an undo, what each slot shall hold again, in the order of the directory (None = nothing);
     empty when it undoes an `sms`. deciders: at least so many people, whatever the rule says. parent_id:
-    what it undoes. takes: the request of a colleague that goes on as this one.
+    what it undoes. takes: the request of a colleague that goes on as this one. onboarding: the open one that
+    the number is entered for; last_four: its last digits were typed a second time and fit. reader: of a pass;
+    minutes: how long it is good for.
     """
 
     requester: str
@@ -65,6 +77,10 @@ class Case:
     restores: Restores = field(default=(), repr=False)
     deciders: int = 0
     parent_id: str = ""
+    onboarding: Onboarding | None = None
+    last_four: bool = False
+    reader: PersonRef | None = None
+    minutes: int = 0
 
     @property
     def excluded(self) -> tuple[str, ...]:
@@ -78,7 +94,15 @@ class Case:
         """All that the plan touches."""
         if self.action is Action.SWAP:
             return frozenset({Slot.MOBILE, Slot.ALTERNATE})
+        if self.action is Action.PASS:
+            return frozenset()
         return frozenset(slot for slot, _ in self.restores) or frozenset({self.slot})
+
+    @property
+    def locks(self) -> frozenset[str]:
+        """As `Change.locks`, of the request that it becomes."""
+        passes = {OpKind.PASS.value} if self.action is Action.PASS else set()
+        return frozenset(slot.value for slot in self.slots) | passes
 
     @property
     def is_sms(self) -> bool:
@@ -90,7 +114,8 @@ class Case:
 class Facts:
     """What the directory says about the target now. sms_policy: None when it cannot be read.
 
-    vip: a member of a group that the policy's owner calls so.
+    vip: a member of a group that the policy's owner calls so. new_hire: an onboarding of theirs is open.
+    stage: how far their last onboarding is, None = there was none.
     """
 
     phones: Phones
@@ -99,6 +124,15 @@ class Facts:
     sign_in: SignIn = SignIn(readable=False)  # noqa: RUF009 - a frozen value
     sms_policy: Inclusion | None = None
     vip: bool = False
+    new_hire: bool = False
+    stage: Stage | None = None
+
+    @property
+    def has_method(self) -> str:
+        """In words what is registered beside the password, "" = nothing that can be read."""
+        held = [f"{slot.word} {number}" for slot, number in self.phones.by_slot.items()]
+        others = [m.words for m in self.sign_in.methods if m not in _NO_SECOND_FACTOR]
+        return ", ".join(dict.fromkeys(held or others))
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,19 +150,20 @@ def against(case: Case, facts: Facts) -> list[Refusal]:
     name, who = case.target.name, case.target.upn
     if facts.protection:
         found.append(reasons.PROTECTED.refuse(name=name, facts="; ".join(facts.protection.facts)))
-    mobile, alternate = facts.phones.get(Slot.MOBILE), facts.phones.get(Slot.ALTERNATE)
+    mobile = facts.phones.get(Slot.MOBILE)
     match case.action:
-        case Action.SWAP if alternate is None:
-            found.append(reasons.NO_ALTERNATE.refuse(name=name, who=who))
-        case Action.SWAP if facts.sign_in.default in _DEFAULTS_OF[Slot.ALTERNATE]:
-            # Its last step is a removal that the directory would refuse: a plan that ends half-way.
-            found.append(reasons.DEFAULT_METHOD.refuse(slot=Slot.ALTERNATE.word, name=name))
+        case Action.SWAP:
+            found += _against_swap(case, facts)
         case _ if case.is_sms:
             found += _against_sms(case, facts)
         case Action.SET if case.slot is Slot.ALTERNATE and mobile is None:
             found.append(reasons.MOBILE_FIRST.refuse(who=who))
         case Action.REMOVE:
             found += _against_removing(case, case.slot, facts)
+        case Action.PASS:
+            found += against_pass(case.target, facts)
+        case Action.ONBOARD if facts.has_method:
+            found.append(HAS_METHOD.refuse(name=name, who=who, methods=facts.has_method))
         case Action.UNDO:
             for slot, number in case.restores:
                 if number is None:
@@ -140,12 +175,33 @@ def against(case: Case, facts: Facts) -> list[Refusal]:
     return found
 
 
+def _against_swap(case: Case, facts: Facts) -> list[Refusal]:
+    if facts.phones.get(Slot.ALTERNATE) is None:
+        return [reasons.NO_ALTERNATE.refuse(name=case.target.name, who=case.target.upn)]
+    if facts.sign_in.default in _DEFAULTS_OF[Slot.ALTERNATE]:
+        # Its last step is a removal that the directory would refuse: a plan that ends half-way.
+        return [reasons.DEFAULT_METHOD.refuse(slot=Slot.ALTERNATE.word, name=case.target.name)]
+    return []
+
+
 def _against_sms(case: Case, facts: Facts) -> list[Refusal]:
     if facts.phones.get(Slot.MOBILE) is None:
         return [reasons.NO_MOBILE_FOR_SMS.refuse(name=case.target.name, who=case.target.upn)]
     if case.enable and case.target.guest:
         return [reasons.SMS_NOT_FOR_GUESTS.refuse()]
     return [SMS_NOT_ALLOWED.refuse()] if case.enable and _policy_forbids_sms(facts) else []
+
+
+def against_pass(target: Person, facts: Facts) -> list[Refusal]:
+    """A pass gets past everything: only for somebody new who is known to have nothing to get past."""
+    if facts.stage not in PASS_STAGES:
+        return [PASS_NOT_ONBOARDED.refuse(name=target.name, who=target.upn)]
+    if facts.has_method:
+        return [PASS_HAS_METHOD.refuse(name=target.name, who=target.upn, methods=facts.has_method)]
+    if not facts.sign_in.readable or facts.sign_in.unknown_methods:
+        what = facts.sign_in.why or "there is a kind of method that is not known here"
+        return [PASS_METHODS_UNREAD.refuse(name=target.name, what=what)]
+    return []
 
 
 def is_already_so(case: Case, facts: Facts) -> bool:
@@ -168,7 +224,8 @@ def is_last_method(case: Case, facts: Facts) -> bool:
 
 def is_first_beside_stronger(case: Case, facts: Facts) -> bool:
     """A phone comes where there is none, but something that a phone is weaker than."""
-    return case.action is Action.SET and not facts.phones.by_slot and bool(facts.sign_in.stronger_than_phone)
+    first = case.action.brings_a_number and not facts.phones.by_slot
+    return first and bool(facts.sign_in.stronger_than_phone)
 
 
 def number_after(case: Case, facts: Facts) -> PhoneNumber | None:
@@ -186,7 +243,7 @@ def plan(case: Case, facts: Facts, key: Callable[[PhoneNumber | None], str], *, 
         _operation(n, slot, facts.phones.get(slot), new, key) for n, (slot, new) in enumerate(wanted, start=1)
     ]
     numbers = {n: new for n, (_, new) in enumerate(wanted, start=1) if new is not None}
-    operations = operations or [_sms(case)]
+    operations = operations or [_pass(case.reader, case.minutes) if case.reader else _sms(case)]
     notes = _notes(case, facts)
     if _sms_could_come(case, facts):
         notes.append(NOTE_SMS_SIGN_IN if sms_may_come else NOTE_SMS_KEPT_OFF)
@@ -205,7 +262,7 @@ def _wanted(case: Case, facts: Facts) -> Restores:
             return (Slot.MOBILE, facts.phones.get(Slot.ALTERNATE)), (Slot.ALTERNATE, None)
         case Action.UNDO:
             return case.restores
-        case Action.SMS:
+        case Action.SMS | Action.PASS:
             return ()
         case _:
             return ((case.slot, case.number),)
@@ -216,6 +273,11 @@ def _sms(case: Case) -> Operation:
     kind = OpKind.SMS_ON if case.enable else OpKind.SMS_OFF
     words = {SMS_ON: "on", SMS_OFF: "off"}
     return Operation(1, kind, Slot.MOBILE, words[before], words[after], before, after)
+
+
+def _pass(reader: PersonRef, minutes: int) -> Operation:
+    key = PassTerms(minutes, reader.oid).key
+    return Operation(1, OpKind.PASS, Slot.MOBILE, "", reader.name, "", key)
 
 
 def _operation(
@@ -261,7 +323,7 @@ def _sms_could_come(case: Case, facts: Facts) -> bool:
 
 def _guard_default(case: Case, facts: Facts, operations: list[Operation]) -> list[str]:
     """Keeps the default where it can be read; else the people deciding are told."""
-    if case.is_sms:
+    if case.is_sms or case.action is Action.PASS:
         return []
     sign_in = facts.sign_in
     if not sign_in.readable or sign_in.default in (None, Default.UNKNOWN):
@@ -281,6 +343,8 @@ def _notes(case: Case, facts: Facts) -> list[str]:
             return [NOTE_SWAPS]
         case Action.UNDO if case.restores:
             return [NOTE_UNDOES]
+        case Action.PASS:
+            return [NOTE_PASS]
         case _ if case.is_sms:
             frontline = not case.enable and facts.sign_in.readable
             locked_out = frontline and Method.PASSWORD not in facts.sign_in.methods
@@ -294,6 +358,10 @@ def _notes(case: Case, facts: Facts) -> list[str]:
 
 def _notes_of_setting(case: Case, facts: Facts) -> list[str]:
     notes = [NOTE_ADDS if facts.phones.get(case.slot) is None else NOTE_REPLACES]
+    if case.onboarding is not None:
+        own = case.requester == case.target.oid
+        notes.append(NOTE_ENTERED_BY_THEM if own else NOTE_ENTERED_FOR_THEM)
+        notes += [NOTE_LAST_FOUR] if case.last_four else []
     if facts.sign_in.system_preferred and facts.sign_in.stronger_than_phone:
         notes.append(NOTE_SYSTEM_PREFERRED)
     return notes

@@ -87,7 +87,7 @@ class PolicyQuestions:
         command = parse(text, {})
         if not isinstance(command, Order) or command.who is None:
             raise NoQuestion('ask about a request, for example "set mobile for alice"')
-        actor = await self._actor(asker)
+        actor = await self.actor(asker)
         target = await self._person(command.who, actor)
         case = self._case(command, actor, target)
         gathered = await self._judge.gather(target)
@@ -97,7 +97,8 @@ class PolicyQuestions:
         return tuple(self._lines(answer))
 
     # --- what is found ------------------------------------------------------------------------------------
-    async def _actor(self, asker: str) -> Actor:
+    async def actor(self, asker: str) -> Actor:
+        """Whoever is meant, with the roles of this moment. Raises NoQuestion and DirectoryUnavailable."""
         who = read_who(split(asker, {}).words)
         if who is None or who.kind is WhoKind.ME:
             raise NoQuestion("--as wants a user name, mail, name, employee id or object id")

@@ -11,13 +11,14 @@ from datetime import datetime
 from types import MappingProxyType
 
 from bot.domain.audit import AuditEvent
-from bot.domain.change import Change, Operation
+from bot.domain.change import Change, Operation, State
 from bot.domain.people import PersonRef
 from bot.domain.phone import PhoneNumber
+from bot.domain.policy import Action
 from bot.domain.reason import Refusal
 from bot.domain.switch import Switch
 from bot.ports import Ceiling, Commit, Lost, Message, MessageKind, Move
-from bot.workflow.messages import notice, redraw
+from bot.workflow.messages import notice, redraw, registered
 from bot.workflow.parts import Parts, event
 
 WORKER = "ringfence"
@@ -59,7 +60,7 @@ class Progress:
         *,
         unexpired: bool,
         despite_freeze: bool,
-        ceiling: Ceiling,
+        ceiling: Ceiling | None,
         earlier: Mapping[int, PhoneNumber],
     ) -> Change | None:
         """The audited intent of one write, with every guard that the store keeps.
@@ -98,7 +99,12 @@ class Progress:
             "code": why.code if why else "",
         }
         people: tuple[PersonRef, ...] = () if quiet else (after.requester, after.target)
+        if after.in_batch:
+            # Its requester reads of it on the card of the batch.
+            people = people[1:]
         told = tuple(notice(before, "ended", person.oid) for person in people)
+        if after.action is Action.ONBOARD and after.state is State.APPLIED:
+            also = (*also, registered(after))
         if await self.step(before, after, what, facts, told=(*told, *also)) is not None:
             self._parts.metrics.count("changes", after.state.value)
 

@@ -21,8 +21,11 @@ def methods_of(policy: Policy) -> tuple[Method, ...]:
 
 
 def against(policy: Policy, action: Action, proof: Proof | None, ticket: str) -> Refusal | None:
-    """Why a request with this proof cannot be made. What is taken back was not asked for by a caller."""
-    if not policy.verification or action is Action.UNDO:
+    """Why a request with this proof cannot be made.
+
+    What is taken back was not asked for by a caller, and nobody calls for a first phone.
+    """
+    if not policy.verification or action in (Action.UNDO, Action.ONBOARD):
         return None
     methods = ", ".join(methods_of(policy))
     if proof is None:

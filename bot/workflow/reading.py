@@ -87,7 +87,7 @@ class Reading:
             return Choice(found.people, command)
         records, more = await self._parts.store.history(found.oid, ROWS)
         rows = tuple(
-            Row((_what(record.event.name), _detail(record.event.facts)), at=record.at) for record in records
+            Row((record.event.name, _detail(record.event.facts)), at=record.at) for record in records
         )
         return Page(PageKind.HISTORY, rows, person=found, roles=actor.roles, more=more)
 
@@ -122,13 +122,6 @@ async def _or_why(reading: Awaitable[_Read]) -> _Read | str:
         return await reading
     except DirectoryUnavailable as error:
         return error.what
-
-
-def _what(name: str) -> str:
-    """`change:mobile:applied` as "mobile: applied", `access:approve:refused` as "approve: refused"."""
-    _, subject, action = name.split(":", 2)
-    words = {slot.value: slot.word for slot in Slot}
-    return f"{words.get(subject, subject)}: {action}"
 
 
 def _detail(facts: Mapping[str, str]) -> str:

@@ -10,6 +10,10 @@ from datetime import datetime, timedelta
 
 from bot.domain.change import Operation
 
+# A number that is somebody's sign-in name is usually saved all the same: the slot is read.
+NOTE_NOT_UNIQUE = "sms-not-unique"
+# Of the intent: whoever comes to send later than this may have been given up meanwhile.
+SEND_WITHIN = timedelta(seconds=30)
 FIRST_READ = timedelta(seconds=5)
 # Reads 5, 20 and 65 s after the send; only then may a lost write be sent once more. Graph's reads are
 # eventually consistent, and a timed-out write can still land after we gave up waiting.

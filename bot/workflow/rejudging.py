@@ -37,7 +37,7 @@ class Moved:
 
 
 @dataclass(frozen=True, slots=True)
-class _Counted:
+class Counted:
     """Votes by the step they count for now, and those that do not count any more."""
 
     change: Change
@@ -53,10 +53,16 @@ class Rejudging:
         self._approvers = approvers
         self._waiting = waiting
 
+    async def counted(self, change: Change) -> Counted:
+        """Its votes as they count now under the rule it is stored with; those of a batch count elsewhere."""
+        return Counted(change, (), ()) if change.in_batch else await self._count(change, by_own_token=True)
+
     async def judge(
-        self, change: Change, target: Person, kind: TargetKind, roles: frozenset[Role]
+        self, change: Change, counted: Counted, target: Person, kind: TargetKind, roles: frozenset[Role]
     ) -> Refusal | Moved | None:
         """None: the votes carry it as it is stored. roles: those of the requester now."""
+        if change.in_batch:
+            return await self._with_its_batch(change)
         policy, risks = self._parts.policy, risks_of(change.risks)
         rule = policy.rule_for(
             change.action,
@@ -72,12 +78,22 @@ class Rejudging:
         if said is not None:
             return said
         if rule.name == change.rule and policy.digest == (change.judged_hash or change.policy_hash):
-            return await self._as_before(change)
+            return await self._as_before(change, counted)
         return await self._anew(change, rule, target, kind)
 
-    async def _as_before(self, change: Change) -> Refusal | Moved | None:
+    async def _with_its_batch(self, change: Change) -> Refusal | None:
+        """A row is carried by the votes on its batch, under the rule that the batch was submitted under."""
+        head = await self._parts.store.change(change.batch_id)
+        if head is None:
+            return reasons.HASH_MISMATCH.refuse(id=change.printed_id)
+        found = await self.as_before(head)
+        return found if isinstance(found, Refusal) else None
+
+    async def as_before(self, change: Change) -> Refusal | Moved | None:
         """The same rule of the same file: only whether those who voted may still decide."""
-        counted = await self._count(change, by_own_token=True)
+        return await self._as_before(change, await self._count(change, by_own_token=True))
+
+    async def _as_before(self, change: Change, counted: Counted) -> Refusal | Moved | None:
         if not counted.void:
             return None
         if counted.change.step is None:
@@ -108,7 +124,7 @@ class Rejudging:
         return replace(timed, expires_at=timed.start_by) if timed.state in _AGREED else timed
 
     # --- votes --------------------------------------------------------------------------------------------
-    async def _count(self, change: Change, *, by_own_token: bool) -> _Counted:
+    async def _count(self, change: Change, *, by_own_token: bool) -> Counted:
         """by_own_token: a vote counts for its own step by its own token, or not at all."""
         given = [vote for vote in change.votes if vote.verdict is Verdict.APPROVE]
         able: list[dict[str, str]] = []
@@ -127,7 +143,7 @@ class Rejudging:
         if not change.steps:
             kept, void = given, []
         by_step = tuple(frozenset(each) for each in able)
-        return _Counted(replace(change, votes=tuple(kept)), tuple(void), by_step)
+        return Counted(replace(change, votes=tuple(kept)), tuple(void), by_step)
 
     async def _tokens(
         self, change: Change, step: ResolvedStep, votes: list[Vote], *, by_own_token: bool
@@ -146,7 +162,7 @@ class Rejudging:
         return found
 
     # --- back to the approvers ----------------------------------------------------------------------------
-    async def _reopen(self, before: Change, counted: _Counted, why: Refusal) -> Refusal | Moved:
+    async def _reopen(self, before: Change, counted: Counted, why: Refusal) -> Refusal | Moved:
         """Back to pending, if nothing is written yet, time remains and somebody is left to ask."""
         changed = counted.change
         until = (changed.submitted_at or changed.created_at) + timedelta(minutes=changed.expire_minutes)
@@ -184,7 +200,7 @@ def _votes_in(change: Change, step: ResolvedStep) -> int:
     return sum(vote.step == step.n and vote.verdict is Verdict.APPROVE for vote in change.votes)
 
 
-def _lacks_people(counted: _Counted) -> bool:
+def _lacks_people(counted: Counted) -> bool:
     """True when those who voted and those who can be asked are together too few, each counted once."""
     steps = counted.change.steps
     able = [{a.person.oid for a in step.asked if a.state is Asking.ASKED} for step in steps]

@@ -10,8 +10,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 from bot.domain import reasons
-from bot.domain.change import Change, Operation, OpKind, State, content_hash
-from bot.domain.command import Order, RemovePhone, SetPhone, SmsSignIn, Swap, Who, WhoKind
+from bot.domain.change import Change, OpKind, State
+from bot.domain.command import IssuePass, Order, RemovePhone, SetPhone, SmsSignIn, Swap, Who, WhoKind
+from bot.domain.onboarding_reasons import CARD_USED
 from bot.domain.outcome import AlreadySo, Choice, Form, Outcome, Preview, Refused
 from bot.domain.people import Actor, Person, PersonRef, Role
 from bot.domain.phone import PhoneNumber, Slot, hide_numbers, read_number
@@ -25,18 +26,18 @@ from bot.workflow.checking import Checking
 from bot.workflow.endings import ended
 from bot.workflow.freezing import Freezing, frozen
 from bot.workflow.handover import handing_over, not_waiting, taken_from, taken_over
-from bot.workflow.judging import Cleared, Judge, Judgement, under
+from bot.workflow.judging import Cleared, Judge, Judgement
 from bot.workflow.limits import Quotas, is_outside
 from bot.workflow.lookup import Several, look_up
+from bot.workflow.making import answered, content_of, facts_of, made, under_terms
 from bot.workflow.messages import notice, redraw
 from bot.workflow.parts import Envelope, Parts, event
-from bot.workflow.planning import Case
+from bot.workflow.planning import NOTE_LAST_FOUR, Case
 from bot.workflow.undoing import Undoing, deciders_of
 from bot.workflow.views import CANCELLABLE, outcome_of
 from bot.workflow.waiting import Waiting
 from bot.workflow.wishes import beside_fields, wish_of
 
-PREVIEW_LIFE = timedelta(minutes=10)
 # Within so long somebody of security looks at what a break-glass rule let through.
 REVIEW_WITHIN = timedelta(hours=24)
 ID_TRIES = 5
@@ -161,6 +162,8 @@ class Requests:
                 command = RemovePhone(who, slot, change.reason, change.ticket)
             case Action.SWAP:
                 command = Swap(who, change.reason, change.ticket)
+            case Action.PASS:
+                command = IssuePass(who, change.reason, change.ticket)
             case Action.SMS:
                 enable = change.operations[0].kind is OpKind.SMS_ON
                 command = SmsSignIn(who, enable, change.reason, change.ticket)
@@ -196,10 +199,15 @@ class Requests:
             target,
             change.action,
             change.slot,
-            numbers.get(1) if change.action in (Action.SET, Action.UNDO) else None,
+            numbers.get(1) if change.action.brings_a_number or change.action is Action.UNDO else None,
             enable=change.operations[0].kind is OpKind.SMS_ON,
             roles=actor.roles,
         )
+        if change.action is Action.ONBOARD:
+            waiting = await self._parts.store.onboarding_of(target.oid)
+            if waiting is None or not waiting.answerable(self._parts.now()):
+                return CARD_USED.refuse()
+            return replace(case, onboarding=waiting, last_four=NOTE_LAST_FOUR in change.notes)
         if change.action is not Action.UNDO:
             earlier = await taken_from(self._parts.store, change)
             return earlier if isinstance(earlier, Refusal) else replace(case, takes=earlier)
@@ -227,14 +235,14 @@ class Requests:
         if refusals or judged.cleared is None:
             return Refused(await self._quotas.told(refusals, case))
         for _ in range(ID_TRIES):
-            change = self._build(case, judged.cleared, said, actor, envelope)
+            change = made(self._parts, case, judged.cleared, said, actor, envelope)
             numbers = {(change.id, n): number for n, number in judged.cleared.plan.numbers.items()}
             done = await self._parts.store.commit(
                 Commit(
                     at=change.created_at,
                     create=change,
                     numbers=numbers,
-                    events=(event(change, "previewed", actor.oid, **_facts(change)),),
+                    events=(event(change, "previewed", actor.oid, **facts_of(change)),),
                     received=envelope.received(change.id),
                 )
             )
@@ -263,51 +271,14 @@ class Requests:
     async def _slot_taken(self, case: Case) -> tuple[Refusal, ...]:
         open_changes = await self._parts.store.open_for(case.target.oid)
         others = (each for each in open_changes if case.takes is None or each.id != case.takes.id)
-        return tuple(_open_request(each) for each in others if case.slots & each.slots)
-
-    def _build(
-        self,
-        case: Case,
-        cleared: Cleared,
-        said: Order | Change,
-        actor: Actor,
-        envelope: Envelope,
-    ) -> Change:
-        now = self._parts.now()
-        change = Change(
-            id=self._parts.ids.request_key(),
-            tenant_id=self._parts.tenant_id,
-            origin="chat",
-            action=case.action,
-            requester=PersonRef.of(actor.person),
-            target=PersonRef.of(case.target),
-            target_kind=cleared.kind,
-            operations=cleared.plan.operations,
-            reason=said.reason,
-            ticket=said.ticket,
-            proof=said.proof,
-            rule=cleared.rule.name,
-            policy_hash=self._parts.policy.digest,
-            content_hash="",
-            correlation_id=envelope.correlation_id or self._parts.ids.correlation(),
-            state=State.PREVIEWED,
-            row_version=1,
-            created_at=now,
-            expire_minutes=cleared.rule.expire_minutes,
-            execute_minutes=cleared.rule.execute_minutes,
-            expires_at=now + PREVIEW_LIFE,
-            due_at=now + PREVIEW_LIFE,
-            excluded=case.excluded,
-            parent_id=case.takes.id if case.takes else case.parent_id,
-        )
-        return _under(replace(change, content_hash=content_hash(change)), cleared)
+        return tuple(_open_request(each) for each in others if case.locks & each.locks)
 
     def _moved_since(self, change: Change, judged: Judgement) -> tuple[Refusal, ...]:
         if judged.cleared is None:
             now = change.operations[0].after
             return (reasons.ALREADY_THERE.refuse(slot=change.slot.word, now=now),)
         planned = judged.cleared.plan.operations
-        if [_content(op) for op in planned] == [_content(op) for op in change.operations]:
+        if [content_of(op) for op in planned] == [content_of(op) for op in change.operations]:
             return ()
         return (
             reasons.DIRECTORY_MOVED.refuse(
@@ -329,7 +300,7 @@ class Requests:
         cleared = spared
         until = now + timedelta(minutes=cleared.rule.expire_minutes)
         pending = replace(
-            _under(change, cleared),
+            under_terms(change, cleared),
             state=State.PENDING,
             outside_limits=outside,
             policy_hash=self._parts.policy.digest,
@@ -338,14 +309,16 @@ class Requests:
             review_until=now + REVIEW_WITHIN if cleared.rule.break_glass else None,
         )
         asked = self._waiting.submitted(pending)
-        told = notice(change, "submitted", change.target.oid)
+        own = change.requester.oid == change.target.oid
+        told = () if own else (notice(change, "submitted", change.target.oid),)
         commit = Commit(
             at=now,
             moves=(Move(change, asked.change, unexpired_at=now, despite_freeze=leave),),
-            events=(event(change, "submitted", actor.oid, **_facts(pending)), *asked.events),
-            messages=(*asked.messages, told, redraw(change), *self._alarms(pending)),
+            events=(event(change, "submitted", actor.oid, **facts_of(pending)), *asked.events),
+            messages=(*asked.messages, *told, redraw(change), *self._alarms(pending)),
             received=envelope.received(change.id),
             quotas=self._quotas.of(case, cleared, outside=outside),
+            onboardings=answered(case, pending),
         )
         if case.takes is not None:
             why = taken_over(case.takes, change)
@@ -393,15 +366,9 @@ class Requests:
         )
 
 
-def _under(change: Change, cleared: Cleared) -> Change:
-    """The change with what the rule asks for and what was found about it."""
-    ruled = under(change, cleared.rule, cleared.kind, cleared.steps)
-    return replace(ruled, notes=cleared.notes, risks=cleared.signals, deciders=cleared.deciders)
-
-
 def _open_request(holder: Change) -> Refusal:
     return reasons.OPEN_REQUEST.refuse(
-        slot=holder.slot.word,
+        slot="Temporary Access Pass" if holder.is_pass else holder.slot.word,
         id=holder.printed_id,
         name=holder.requester.name,
         since=f"{(holder.submitted_at or holder.created_at):%Y-%m-%d %H:%M} UTC",
@@ -414,25 +381,3 @@ def _masked(command: Order) -> Order:
     hidden = proof and replace(proof, evidence=hide_numbers(proof.evidence))
     reason, ticket = hide_numbers(command.reason), hide_numbers(command.ticket)
     return replace(command, reason=reason, ticket=ticket, proof=hidden)
-
-
-def _content(operation: Operation) -> tuple[object, ...]:
-    """What an approval is about: the same plan over the same values as shown."""
-    return operation.n, operation.kind, operation.slot, operation.before_key, operation.after_key
-
-
-def _facts(change: Change) -> dict[str, str]:
-    operation = change.operations[0]
-    return {
-        "by": change.requester.name,
-        "target": change.target.upn,
-        "before": operation.before or "empty",
-        "after": operation.after or "empty",
-        "rule": change.rule,
-        "reason": change.reason,
-        "ticket": change.ticket,
-        "content": change.content_hash,
-        "policy": change.policy_hash,
-        "risks": ", ".join(signal.key for signal in change.risks),
-        "proof": str(change.proof or ""),
-    }

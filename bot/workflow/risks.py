@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from bot.domain.phone import Slot, calling_code
-from bot.domain.policy import Action, Risk, RiskTerms
+from bot.domain.policy import Risk, RiskTerms
 from bot.domain.signals import Signal
 from bot.ports import Recent
 from bot.workflow.holders import Holders
@@ -46,7 +46,7 @@ class Signals:
         """In the order of `Risk`. holders: others who have the new number, as far as known."""
         now = self._parts.now()
         number = number_after(case, facts)
-        shared = case.action is Action.SET and case.slot is not Slot.OFFICE
+        shared = case.action.brings_a_number and case.slot is not Slot.OFFICE
         recent = await self._parts.store.recent(
             (case.requester, now - AN_HOUR),
             (case.target.oid, now - A_DAY),

@@ -32,8 +32,9 @@ class Undoing:
         own = actor.oid == change.requester.oid and Role.OPERATOR in actor.roles
         if not own and Role.SECURITY not in actor.roles:
             return stops.UNDO_NOT_YOURS.refuse(id=change.printed_id, name=change.requester.name)
-        if change.state is not State.APPLIED:
-            return stops.UNDO_NOT_DONE.refuse(id=change.printed_id, state=change.state.value)
+        if change.state is not State.APPLIED or change.is_pass:
+            state = "a pass, which ends by itself" if change.is_pass else change.state.value
+            return stops.UNDO_NOT_DONE.refuse(id=change.printed_id, state=state)
         already = await self._already(change)
         if already is not None:
             return already

@@ -22,11 +22,13 @@ from bot.domain.outcome import (
     View,
     Working,
 )
+from bot.domain.passes import may_be_shown, terms_of
 from bot.domain.people import Role
 from bot.domain.phone import Purpose
-from bot.domain.policy import Action
+from bot.domain.policy import Action, Policy
 from bot.domain.reason import Refusal
 from bot.domain.switch import first_closed
+from bot.workflow.batch_views import batch_view
 from bot.workflow.parts import Parts
 from bot.workflow.undoing import may_still_be_undone
 
@@ -41,6 +43,8 @@ def audience_of(change: Change, oid: str) -> Audience:
     if oid == change.target.oid:
         return Audience.TARGET
     asked = {asked.person.oid for step in change.steps for asked in step.asked}
+    if change.is_pass:
+        asked.add(terms_of(change).reader)
     if oid in asked or oid in {vote.person.oid for vote in change.votes}:
         return Audience.APPROVER
     return Audience.ONLOOKER
@@ -75,10 +79,22 @@ def view_of(
         may_cancel=audience is Audience.REQUESTER and change.state in CANCELLABLE,
         may_submit=audience is Audience.REQUESTER and change.state is State.PREVIEWED,
         may_withdraw=oid in change.approved_by and change.state in UNSTARTED,
-        may_dispute=audience is Audience.TARGET and change.submitted_at is not None and not change.disputed,
-        may_undo=_may_undo(audience, roles) and may_still_be_undone(change, parts.now()),
+        may_dispute=oid == change.target.oid and change.submitted_at is not None and not change.disputed,
+        may_undo=_may_undo(change, audience, roles) and may_still_be_undone(change, parts.now()),
         may_review=_may_review(change, audience, roles),
+        wants_line=wants_line(parts.policy, change),
+        may_show_pass=_may_show_pass(parts, change, oid),
     )
+
+
+def _may_show_pass(parts: Parts, change: Change, oid: str) -> bool:
+    """The reader of a pass, while it can be had."""
+    return change.is_pass and oid == terms_of(change).reader and may_be_shown(change, parts.now())
+
+
+def wants_line(policy: Policy, change: Change) -> bool:
+    """An approver must say on which line, known before, they spoke to the person."""
+    return change.action is Action.ONBOARD and policy.onboarding.known_line
 
 
 def _is_asked_now(change: Change, oid: str) -> bool:
@@ -89,8 +105,15 @@ def _is_asked_now(change: Change, oid: str) -> bool:
     )
 
 
-def _may_undo(audience: Audience, roles: frozenset[Role]) -> bool:
-    """Whoever asked for it; security any but about their own phone. An operator's rights are judged then."""
+def _may_undo(change: Change, audience: Audience, roles: frozenset[Role]) -> bool:
+    """Whoever asked for it for somebody else; security any but about their own phone.
+
+    An operator's rights are judged then.
+    """
+    if change.is_pass:
+        return False
+    if change.requester.oid == change.target.oid:
+        return Role.SECURITY in roles and audience is Audience.ONLOOKER
     secured = Role.SECURITY in roles and audience is not Audience.TARGET
     return audience is Audience.REQUESTER or secured
 
@@ -112,6 +135,10 @@ async def outcome_of(
 ) -> Outcome:
     """The present state of a change as an outcome for one reader. roles: theirs, if they were looked up."""
     view = view_of(parts, change, oid, may_vote=may_vote, roles=roles)
+    if change.is_batch:
+        shown = await batch_view(parts, change, oid)
+        runs = shown is not None and shown.batch.runs > 0
+        view = replace(view, batch=shown, may_submit=view.may_submit and runs)
     if change.state in CANCELLABLE:
         view = replace(view, paused=first_closed(await parts.store.switches()))
     if change.state is State.PREVIEWED:

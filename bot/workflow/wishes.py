@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot.domain.command import Order, RemovePhone, SetPhone, SmsSignIn, Swap
+from bot.domain.command import IssuePass, Order, RemovePhone, SetPhone, SmsSignIn, Swap
 from bot.domain.people import Person
 from bot.domain.phone import PhoneNumber, Slot
 from bot.domain.policy import Action
@@ -35,6 +35,8 @@ def wish_of(command: Order) -> Wish | None:
             return Wish(Action.SWAP, Slot.MOBILE)
         case SmsSignIn(enable=enable):
             return Wish(Action.SMS, Slot.MOBILE, enable)
+        case IssuePass():
+            return Wish(Action.PASS, Slot.MOBILE)
         case _:
             return None
 

@@ -40,12 +40,14 @@ async def bench(with_stock: bool) -> list[Figure]:
             figures = [figure("start", cpu), figure("memory", memory)]
             async with serving(scene, core) as bot, aiohttp.ClientSession() as session:
                 ours = Contestant("ours", bot, scene.port)
-                figures += await help_turns(scene, ours, session, core, others, with_stock)
+                turns, floor_ms = await help_turns(scene, ours, session, core, others, with_stock)
+                figures += turns
                 desk = Desk(scene, bot.pid, session)
                 await desk.block(WARM_UP)
                 blocks = [await desk.block(SIZE) for _ in range(BLOCKS)]
-                figures.append(figure("preview", [preview for preview, _ in blocks]))
-                figures.append(figure("approve", [approve for _, approve in blocks]))
+                for name, column in zip(("preview", "approve"), zip(*blocks, strict=True), strict=True):
+                    say(f"{name}: {median(column):.0f} ms CPU, median of {len(column)}")
+                    figures.append(figure(name, [ms / floor_ms for ms in column]))
     return figures
 
 
@@ -56,8 +58,11 @@ async def help_turns(
     core: set[int],
     others: set[int],
     with_stock: bool,
-) -> list[Figure]:
-    """The help turn against the floors, pair by pair; on request against the stock adapter as well."""
+) -> tuple[list[Figure], float]:
+    """The help turn against the floors, pair by pair; on request against the stock adapter as well.
+
+    Also the processor milliseconds of one turn of the floor.
+    """
     card = await help_card(scene, session)
     async with (
         shooting_range(scene, others) as place,
@@ -75,7 +80,7 @@ async def help_turns(
                 pairs = await place.rounds([theirs, ours], _STOCK_ROUNDS)
             say(f"stock adapter, the same card: {median(slow for slow, _ in pairs):.0f} ms CPU a turn")
             figures.append(figure("stock", [slow / mine for slow, mine in pairs]))
-    return figures
+    return figures, median(bare_ms for bare_ms, _, _ in rounds)
 
 
 def main() -> int:

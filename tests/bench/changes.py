@@ -13,7 +13,7 @@ from typing import Any
 import aiohttp
 
 from .machine import cpu_seconds
-from .scene import Scene
+from .scene import BOSSES, Scene
 
 SIZE, WARM_UP, BLOCKS = 20, 10, 3
 _TOGETHER = 4
@@ -25,7 +25,7 @@ _FIELDS = {"how": "in-person"}
 
 
 class Desk:
-    """Olivia asks and Marta decides, each request for another person."""
+    """Olivia asks and the managers decide, each request for another person."""
 
     def __init__(self, scene: Scene, pid: int, session: aiohttp.ClientSession) -> None:
         self._scene, self._pid, self._session = scene, pid, session
@@ -49,11 +49,11 @@ class Desk:
         ]
         await self._each([self._click("olivia", "Submit for approval", card) for _, card in previews])
         await self._quiet()
-        asked = await self._cards("marta", "Approve")
+        asked = [(boss, card) for boss in BOSSES for _, card in await self._cards(boss, "Approve")]
         effects = self._scene.world.journal.effects
         written = len(effects)
         before = cpu_seconds(self._pid)
-        await self._each([self._click("marta", "Approve", card) for _, card in asked])
+        await self._each([self._click(boss, "Approve", card) for boss, card in asked])
         await self._quiet(lambda: len(effects) - written >= size)
         approval = cpu_seconds(self._pid) - before
         if len(asked) != size or len(effects) - written != size:
@@ -62,7 +62,7 @@ class Desk:
 
     async def _ask(self, number: int) -> str:
         phone = f"+1 206 555 01{number % 100:02}"
-        text = f"set mobile for p{number:05}@contoso.example to {phone} because lost phone INC1234"
+        text = f"set mobile for r{number:02}@contoso.example to {phone} because lost phone INC1234"
         said = await self._act("say", {"as": "olivia", "text": text})
         return str(said["activity_id"])
 

@@ -24,11 +24,14 @@ from bot.sandbox.world import World
 from tests.doubles.limits import without_limits
 
 PEOPLE = 200
+#: Approvers of the people whose requests are measured: nobody gets so many that one card tells of all.
+BOSSES = tuple(f"boss{number}" for number in range(8))
+REPORTS = 96
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A running sandbox with one world of the company and `PEOPLE` more (p00000, p00001, ...)."""
+    """A running sandbox with one world: the company, `PEOPLE` more, `BOSSES`, `REPORTS` (r00, r01, ...)."""
 
     running: Running
     world: World
@@ -50,7 +53,9 @@ class Scene:
     @property
     def settings(self) -> dict[str, str]:
         """The environment of the bot."""
-        return settings_of(self.running, self.world, self.state, self.port) | self.trust
+        return (
+            settings_of(self.running, self.world, self.state, self.port) | self.trust | {"SEND_PACE": "none"}
+        )
 
     @property
     def ready_url(self) -> str:
@@ -118,8 +123,15 @@ async def company(state: Path) -> AsyncIterator[Scene]:
     running = await start(state / "sandbox", mount_channel=mount)
     try:
         port = free_port()
+        staff = [{"alias": boss} for boss in BOSSES]
+        staff += [{"alias": f"r{n:02}", "manager": BOSSES[n % len(BOSSES)]} for n in range(REPORTS)]
         world = running.worlds.create(
-            {"name": "bench", "size": PEOPLE, "bot_url": f"http://127.0.0.1:{port}/api/messages"}
+            {
+                "name": "bench",
+                "size": PEOPLE,
+                "people": staff,
+                "bot_url": f"http://127.0.0.1:{port}/api/messages",
+            }
         )
         (state / "policy.toml").write_text(without_limits(policy_of(world)), encoding="utf-8")
         yield Scene(running, world, made[0], state, port)

@@ -1,4 +1,4 @@
-"""Databases for the store: a migrated SQLite file or an emptied PostgreSQL schema for each test."""
+"""What tests of contracts stand on: a database for each, and a sandbox for a module."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from bot.store import SqlStore
 from bot.store.engine import open_database, prepare_file, read_url
 from bot.store.migrate import migrate
 from bot.store.tables import metadata
+from tests.contract.directory_stages import sandbox_urls
 
 
 @pytest.fixture(scope="session")
@@ -67,3 +68,10 @@ def place(request: pytest.FixtureRequest) -> Place:
 async def store(place: Place) -> AsyncIterator[SqlStore]:
     async with place.opened() as opened:
         yield opened
+
+
+@pytest.fixture(scope="module")
+def urls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """A sandbox for one module of tests."""
+    with sandbox_urls(Path(tmp_path_factory.mktemp("sandbox"))) as found:
+        yield found

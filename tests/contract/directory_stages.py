@@ -112,6 +112,10 @@ class Stage(Protocol):
         """From now on the other one decides in the place of the first; and apps may read that."""
         ...
 
+    def pass_policy(self, bounds: tuple[int, int] | None) -> None:
+        """The least and most minutes of a Temporary Access Pass; None = there are none."""
+        ...
+
     def default_moves(self) -> None:
         """From now on a mobile that is set becomes the default."""
         ...
@@ -207,6 +211,9 @@ class FakeStage:
     def stand_in(self, alias: str, other: str | None) -> None:
         self.directory.stand_ins[self.oid(alias)] = self.oid(other) if other else ""
 
+    def pass_policy(self, bounds: tuple[int, int] | None) -> None:
+        self.directory.pass_bounds = bounds
+
     def default_moves(self) -> None:
         self.directory.moves_default = Default.SMS
 
@@ -266,6 +273,7 @@ _WRITE_PATHS = {
     "write": "/phoneMethods",
     "sms_sign_in": "SmsSignIn",
     "set_default": "/signInPreferences",
+    "issue_pass": "/temporaryAccessPassMethods",
 }
 _PATHS = {
     "sign_in": "/signInPreferences",
@@ -377,6 +385,11 @@ class SandboxStage:
     def permissions(self, names: list[str]) -> None:
         """What the app is granted from now on."""
         self._call("PATCH", "", {"permissions": names})
+
+    def pass_policy(self, bounds: tuple[int, int] | None) -> None:
+        least, most = bounds or (60, 480)
+        state = "enabled" if bounds else "disabled"
+        self._rules(tap_state=state, pass_least_minutes=least, pass_most_minutes=most)
 
     def default_moves(self) -> None:
         self._rules(default_moves=True)

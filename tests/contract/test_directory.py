@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
@@ -16,18 +15,12 @@ from bot.domain.command import Who, WhoKind
 from bot.domain.people import ProtectionRules
 from bot.domain.phone import PhoneNumber, Slot, read_directory_number
 from bot.ports import DirectoryRefused, DirectoryUnavailable, DirectoryUncertain
-from tests.contract.directory_stages import DOMAIN, FakeStage, SandboxStage, Seen, Stage, sandbox_urls
+from tests.contract.directory_stages import DOMAIN, FakeStage, SandboxStage, Seen, Stage
 from tests.doubles.directory import DIRECTORY_READERS, GLOBAL_ADMINISTRATOR, Fault
 
 NEW = PhoneNumber("1", "2065550177")
 NOBODY = "00000000-0000-4000-8000-000000000000"
 NO_RULES = ProtectionRules()
-
-
-@pytest.fixture(scope="module")
-def urls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    with sandbox_urls(Path(tmp_path_factory.mktemp("sandbox"))) as found:
-        yield found
 
 
 @pytest_asyncio.fixture(params=["memory", "graph"])

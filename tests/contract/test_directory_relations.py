@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
 from bot.ports import DirectoryUnavailable
-from tests.contract.directory_stages import FakeStage, SandboxStage, Stage, sandbox_urls
+from tests.contract.directory_stages import FakeStage, SandboxStage, Stage
 from tests.doubles.directory import Fault
 
 NOW = datetime.now(UTC).replace(microsecond=0)
-
-
-@pytest.fixture(scope="module")
-def urls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    with sandbox_urls(Path(tmp_path_factory.mktemp("sandbox"))) as found:
-        yield found
 
 
 @pytest_asyncio.fixture(params=["memory", "graph"])
@@ -74,3 +67,17 @@ async def test_an_app_without_the_right_is_told_so(urls: dict[str, str]) -> None
             await stage.directory.stand_in(stage.oid("marta"))
     finally:
         await stage.aclose()
+
+
+async def test_direct_reports(stage: Stage) -> None:
+    """Those whose manager somebody is, and nobody else."""
+    found = await stage.directory.reports(stage.oid("marta"), 999)
+    assert stage.oid("alice") in {person.oid for person in found}
+    assert await stage.directory.reports(stage.oid("alice"), 999) == ()
+
+
+async def test_accounts_made_since(stage: Stage) -> None:
+    """From that moment on; what is older is not among them."""
+    everybody = await stage.directory.created_since(datetime(2000, 1, 1, tzinfo=UTC), 999)
+    assert {person.created_at is not None for person in everybody} <= {True}
+    assert await stage.directory.created_since(NOW + timedelta(days=1), 999) == ()

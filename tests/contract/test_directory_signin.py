@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -15,18 +14,12 @@ from bot.domain.methods import Default, Method, SmsState
 from bot.domain.people import Phones, ProtectionRules
 from bot.domain.phone import PhoneNumber, Slot, read_directory_number
 from bot.ports import DirectoryRefused, DirectoryUnavailable, DirectoryUncertain, Unread
-from tests.contract.directory_stages import FakeStage, SandboxStage, Stage, sandbox_urls
+from tests.contract.directory_stages import FakeStage, SandboxStage, Stage
 from tests.doubles.directory import Fault
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
 SET_MOBILE = Operation(1, OpKind.SET, Slot.MOBILE, "", "", "", "")
 NEW = PhoneNumber("1", "2065550177")
-
-
-@pytest.fixture(scope="module")
-def urls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    with sandbox_urls(Path(tmp_path_factory.mktemp("sandbox"))) as found:
-        yield found
 
 
 @pytest_asyncio.fixture(params=["memory", "graph"])

@@ -195,7 +195,7 @@ async def test_policy_reads(desk: Desk) -> None:
     states = {each["id"]: each["state"] for each in whole["authenticationMethodConfigurations"]}
     assert states == {
         **{"Sms": "enabled", "Voice": "disabled"},
-        **{"Email": "enabled", "TemporaryAccessPass": "disabled"},
+        **{"Email": "enabled", "TemporaryAccessPass": "enabled"},
     }
     _, sms, _ = await desk.graph("GET", f"{root}/authenticationMethodConfigurations/sms")
     assert sms["includeTargets"][0]["isUsableForSignIn"] is True

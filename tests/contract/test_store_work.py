@@ -99,6 +99,22 @@ async def test_a_row_that_makes_no_sense_stops_nobody_else(
     assert "SPOILT" in caplog.text
 
 
+async def test_what_never_moves_is_looked_at_less_and_less(store: SqlStore) -> None:
+    """From the fifth claim in a row on each holds twice as long, an hour at most; others are not held up."""
+    await due(store, "AAAAA1", 0)
+    now, held = START, []
+    for n in range(13):
+        assert len(await store.claim_changes(f"w{n}", now, MINUTE, 9)) == 1
+        again = await store.next_due()
+        assert again is not None
+        held.append(round((again - now) / MINUTE))
+        now = again + MINUTE / 60
+    assert held == [1, 1, 1, 1, 2, 4, 8, 16, 32, 60, 60, 60, 60]
+    assert len(await store.claim_changes("w", now, MINUTE, 9)) == 1
+    await due(store, "AAAAA2", round((now - START) / MINUTE))
+    assert [c.id for c in await store.claim_changes("w", now + MINUTE, MINUTE, 9)] == ["AAAAA2"]
+
+
 async def test_messages_wait_are_tried_and_end(store: SqlStore) -> None:
     """Attempts are counted, a put-off one comes at its time, done and dead ones never come again."""
     told = (message("done"), message("dead"), message("soon", due_at=START + 5 * MINUTE), message("again"))

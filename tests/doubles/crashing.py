@@ -7,7 +7,7 @@ raise (a crash inside one process), kill its own process, or do something else f
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from bot.ports import Commit
@@ -17,6 +17,10 @@ Moment = Callable[[str], Awaitable[None] | None]
 
 class PowerCut(Exception):
     """The process is gone: nothing after this moment was done by it."""
+
+
+#: Methods that give one thing after another.
+_STREAMS = frozenset({"phones_of_many"})
 
 
 class Watched:
@@ -35,6 +39,15 @@ class Watched:
         method = getattr(self._inner, name)
         if not callable(method):
             return method
+
+        async def stream(*args: Any, **named: Any) -> AsyncIterator[Any]:
+            await self._tell(f"before {name}")
+            async for found in method(*args, **named):
+                yield found
+            await self._tell(f"after {name}")
+
+        if inspect.isasyncgenfunction(method) or name in _STREAMS:
+            return stream
 
         async def call(*args: Any, **named: Any) -> Any:
             said = label(name, args)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from bot.domain import directory_reasons as finer
 from bot.domain import reasons
 from bot.domain.change import Operation, OpKind
 from bot.domain.command import Who, WhoKind
@@ -19,12 +20,12 @@ from bot.domain.numbers import PeoplePage
 from bot.domain.people import Person, Phones, Protection, ProtectionRules, object_id
 from bot.domain.phone import PhoneNumber, Slot
 from bot.domain.reason import Refusal
-from bot.ports import DirectoryRefused, DirectoryUnavailable, DirectoryUncertain, Receipt, Unread
+from bot.ports import DirectoryRefused, DirectoryUnavailable, DirectoryUncertain, Pass, Receipt, Unread
 from tests.doubles.directory_signin import SigningIn
 
 GLOBAL_ADMINISTRATOR = "62e90394-69f5-4237-9190-012177145e10"
 DIRECTORY_READERS = "88d8e3e3-8f55-4a1e-953a-9b9898b8876b"
-_WRITES = ("write", "set_default", "sms_sign_in")
+_WRITES = ("write", "set_default", "sms_sign_in", "install_app", "issue_pass")
 ROLE_TITLES = {GLOBAL_ADMINISTRATOR: "Global Administrator", DIRECTORY_READERS: "Directory Readers"}
 
 
@@ -86,8 +87,10 @@ class FakeDirectory(SigningIn):
     groups by group id. aliases: further mail addresses of a person. facts: protection facts given as they
     are. sign_in_numbers: numbers that are somebody else's sign-in name. defaults: the slot that is the
     default method, undeletable while other methods exist. calls: names of the calls made, in order. effects:
-    what writes did. before: an async hook by call name, awaited before the call does anything (races,
-    crashes).
+    what writes did. installed: for whom our app was installed. issued: passes that were made, as (oid,
+    minutes, call_id), whose secrets are PASS-1, PASS-2 and so on; pass_bounds: the least and most minutes
+    that the tenant allows, None = no passes at all. before: an async hook by call name, awaited
+    before the call does anything (races, crashes).
     """
 
     def __init__(self, *people: Person) -> None:
@@ -107,6 +110,10 @@ class FakeDirectory(SigningIn):
         self.not_unique_saves = True
         self.calls: list[str] = []
         self.effects: list[Effect] = []
+        self.installed: list[str] = []
+        self.passes_due: set[str] = set()
+        self.issued: list[tuple[str, int, str]] = []
+        self.pass_bounds: tuple[int, int] | None = (60, 480)
         self.before: dict[str, Callable[[], Awaitable[None]]] = {}
         self._planned: list[_Planned] = []
         self._stale: dict[str, tuple[dict[Slot, PhoneNumber], int]] = {}
@@ -156,6 +163,37 @@ class FakeDirectory(SigningIn):
     async def manager(self, oid: str) -> Person | None:
         await self._enter("manager")
         return self.people.get(self.managers.get(_guid(oid), ""))
+
+    async def pass_due(self, oid: str) -> bool:
+        await self._enter("pass_due")
+        return _guid(oid) in self.passes_due
+
+    async def install_app(self, oid: str, call_id: str) -> None:
+        await self.send("install_app", call_id)
+        self.installed.append(_guid(oid))
+
+    async def issue_pass(self, oid: str, minutes: int, call_id: str) -> Pass:
+        oid = _guid(oid)
+        lost = await self.send("issue_pass", call_id)
+        self._judge_pass(oid, minutes, call_id)
+        self.issued.append((oid, minutes, call_id))
+        others = self.other_methods.get(oid, (Method.PASSWORD,))
+        self.other_methods[oid] = (
+            *(m for m in others if m is not Method.TEMPORARY_PASS),
+            Method.TEMPORARY_PASS,
+        )
+        receipt = self.receipt(call_id, lost)
+        return Pass(f"PASS-{len(self.issued)}", minutes, receipt.graph_request_id)
+
+    async def reports(self, oid: str, limit: int) -> Sequence[Person]:
+        await self._enter("reports")
+        mine = [each for each, boss in self.managers.items() if boss == _guid(oid)]
+        return tuple(self.people[each] for each in mine if each in self.people)[:limit]
+
+    async def created_since(self, at: datetime, limit: int) -> Sequence[Person]:
+        await self._enter("created_since")
+        found = [p for p in self.people.values() if p.created_at is not None and p.created_at >= at]
+        return tuple(found[:limit])
 
     async def manager_changed(self, oid: str, since: datetime) -> datetime | None:
         await self._enter("manager_changed")
@@ -222,7 +260,13 @@ class FakeDirectory(SigningIn):
         return Protection(tuple(self._facts(self._known(oid), rules, own_groups)))
 
     async def write(
-        self, target_oid: str, op: Operation, number: PhoneNumber | None, call_id: str
+        self,
+        target_oid: str,
+        op: Operation,
+        number: PhoneNumber | None,
+        call_id: str,
+        *,
+        present: bool | None = None,
     ) -> Receipt:
         target_oid = _guid(target_oid)
         lost = await self.send("write", call_id)
@@ -345,6 +389,19 @@ class FakeDirectory(SigningIn):
         if clash:
             refusal = reasons.DIRECTORY_NOT_UNIQUE.refuse(request_id=call_id)
             raise DirectoryRefused(refusal, call_id, saved_anyway=True)
+
+    def _judge_pass(self, oid: str, minutes: int, call_id: str) -> None:
+        """The tenant's policy for passes, and who is out of reach."""
+        facts = {"code": "badRequest", "request_id": call_id}
+        least, most = self.pass_bounds or (1, 0)
+        if oid not in self.people:
+            raise DirectoryRefused(reasons.DIRECTORY_GONE.refuse(**facts), call_id)
+        if self.people[oid].restricted_unit:
+            raise DirectoryRefused(reasons.DIRECTORY_RESTRICTED_UNIT.refuse(**facts), call_id)
+        if self.people[oid].guest:
+            raise DirectoryRefused(finer.PASS_GUEST.refuse(status="400", **facts), call_id)
+        if not least <= minutes <= most:
+            raise DirectoryRefused(finer.PASS_NOT_ALLOWED.refuse(status="400", **facts), call_id)
 
     def _judge(self, oid: str, op: Operation, call_id: str) -> None:
         """The rules of phone methods that the directory keeps by itself."""

@@ -34,13 +34,15 @@ class JudgingDirectory:
         self.writes: list[tuple[str, int]] = []
         self.effects: dict[str, int] = {}
         self.lag = timedelta()
+        self._read_only = False
         self._sent: dict[tuple[str, int], datetime] = {}
         self._old: dict[str, tuple[datetime, dict[Slot, PhoneNumber]]] = {}
         self._flying: set[tuple[str, Slot]] = set()
 
-    def over(self, store: Store) -> None:
-        """The store of the next life over the same file."""
+    def over(self, store: Store, *, read_only: bool = False) -> None:
+        """The store of the next life over the same file. read_only: that life may write nothing."""
         self._store = store
+        self._read_only = read_only
         self._flying.clear()
 
     def __getattr__(self, name: str) -> Any:
@@ -52,7 +54,13 @@ class JudgingDirectory:
         return Phones(dict(shown)) if self._clock.now() < until else now
 
     async def write(
-        self, target_oid: str, op: Operation, number: PhoneNumber | None, call_id: str
+        self,
+        target_oid: str,
+        op: Operation,
+        number: PhoneNumber | None,
+        call_id: str,
+        *,
+        present: bool | None = None,
     ) -> Receipt:
         change = await self._judge(target_oid, op, number)
         key = (target_oid, op.slot)
@@ -60,7 +68,7 @@ class JudgingDirectory:
         self._flying.add(key)
         before = dict(self._inner.phones_of.get(target_oid, {}))
         try:
-            return await self._inner.write(target_oid, op, number, call_id)
+            return await self._inner.write(target_oid, op, number, call_id, present=present)
         finally:
             self._flying.discard(key)
             after = self._inner.phones_of.get(target_oid, {})
@@ -77,6 +85,7 @@ class JudgingDirectory:
         if not open_now:
             self.wrong.append("a write for which no change holds the slot")
             return ""
+        self._check(not self._read_only, "written by a bot that only reads")
         change = open_now[0]
         mine = change.operations[0]
         self._check(change.state in (State.APPLYING, State.UNCONFIRMED), f"written in {change.state}")
@@ -144,6 +153,6 @@ class JudgingDirectory:
             if r.event.change_id == change.id and r.event.name.endswith(":attempted")
         ]
         self._check(str(op.attempt) in attempts, "no audited intent before the write")
-        if op.attempt == 1 and change.decided_at is not None and op.sent_at is not None:
-            late = op.sent_at - change.decided_at
-            self._check(late < timedelta(minutes=change.execute_minutes), "started after its deadline")
+        if op.attempt == 1 and op.n == 1 and change.start_by is not None and op.sent_at is not None:
+            # Counted from the end of cooling.
+            self._check(op.sent_at < change.start_by, "started after its deadline")

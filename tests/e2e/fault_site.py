@@ -20,7 +20,8 @@ from typing import Any
 
 import aiohttp
 import sqlalchemy as sa
-from stage import Sandbox, Stage, _environment, open_stage
+from stage import Sandbox, Stage, open_stage
+from surroundings import environment
 
 from bot.jobs import Jobs
 from bot.sandbox.screen import told
@@ -412,7 +413,7 @@ async def open_site(sandbox: Sandbox, folder: Path, migrated: Path, database_url
     )  # fmt: skip
     # The client of the directory goes through a proxy where the environment names one.
     through = {"HTTP_PROXY": relay.url, "http_proxy": relay.url, "NO_PROXY": "", "no_proxy": ""}
-    with _environment(through):
+    with environment(through):
         async with opening as stage:
             site = Site(stage, relay)
             made.append(site)

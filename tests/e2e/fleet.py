@@ -17,7 +17,8 @@ from typing import Any
 
 import aiohttp
 from kill_drive import Books, Clock, Lives, People
-from stage import DATA_KEY, Sandbox, _environment, _WorldSeen
+from stage import DATA_KEY, Sandbox, _WorldSeen
+from surroundings import environment
 
 from bot.domain import command as c
 from bot.domain.change import Change, How, State, content_hash, number_key
@@ -165,7 +166,7 @@ class Fleet:
         await self._meet("op0")
         settings = load_settings(self.told)
         trust = {name: self.told[name] for name in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")}
-        with _environment(trust):
+        with environment(trust):
             opening = assembled(settings, load_policy(settings.policy_file), clock=self.clock)
             async with opening as parts:
                 first = await _approved(parts.desk, self.world["people"])
@@ -248,7 +249,7 @@ async def fleet(
         where: Any = sandbox
         told = settings_of(where, SimpleNamespace(**world), state, ports[0])  # type: ignore[arg-type]
         told |= {"DATA_KEYS": f"k1:{DATA_KEY}", "DATABASE_URL": database_url}
-        told |= {"DRAIN_SECONDS": str(drain_seconds)}
+        told |= {"DRAIN_SECONDS": str(drain_seconds), "SEND_PACE": "none"}
         clock, lives = Clock(rate=rate), []
         for n, port in enumerate(ports):
             life = Lives(told, port, state / f"bot{n}.log", clock)

@@ -24,15 +24,21 @@ from typing import Any
 import aiohttp
 import sqlalchemy as sa
 
+from bot.domain.change import State
 from bot.store.engine import read_url
+from cards.phrases import STATES
 
 Json = dict[str, Any]
 RATE = 20.0
+#: On the card that answers an approval, when it counts: not "one moment", and no refusal.
+AGREED = [STATES[state][1] for state in (State.APPROVED, State.APPLYING, State.UNCONFIRMED, State.APPLIED)]
 # What things take on a machine that starts the bot in START_SECONDS; a slower one gets more of everything.
 START_SECONDS = 0.2
 ANSWER_SECONDS = 3.0
 LIFE_SECONDS, SECONDS_A_KILL = 1.2, 0.38
 LANE_PATIENCE = 12.0
+#: So many messages of a chat hold all that is said of one request.
+NEWEST = 40
 _LATEST = 9
 FINAL = frozenset({"applied", "failed", "conflict", "cancelled", "expired", "rejected", "blocked"})
 MOMENTS = tuple(
@@ -66,12 +72,22 @@ class Clock:
     base: datetime = field(default_factory=lambda: datetime.now(UTC))
     mono: float = field(default_factory=time.monotonic)
     rate: float = RATE
+    jumps: list[tuple[datetime, timedelta]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._first = self.base
 
     def now(self) -> datetime:
         return self.base + timedelta(seconds=(time.monotonic() - self.mono) * self.rate)
 
     def jump(self, **delta: float) -> None:
         self.base += timedelta(**delta)
+        self.jumps.append((datetime.now(UTC), timedelta(**delta)))
+
+    def shown_at(self, moment: datetime) -> datetime:
+        """What this clock showed when the machine's clock showed `moment`."""
+        jumped = sum((by for when, by in self.jumps if when <= moment), timedelta())
+        return self._first + (moment - self._first) * self.rate + jumped
 
     def order(self) -> Json:
         return {"base": self.base.isoformat(), "mono": self.mono, "rate": self.rate}
@@ -198,12 +214,13 @@ class Lives:
 
 @dataclass
 class Asked:
-    """One request as its people know it. told: the last thing that got an answer."""
+    """One request as its people know it. told: the last thing that got an answer. said: to the approval."""
 
     target: str
     number: str
     id: str = ""
     told: str = "asked"
+    said: str = ""
     resent: int = 0
 
 
@@ -245,8 +262,9 @@ class People:
         await self._click(one, operator, preview, "Submit for approval")
         one.told = "submitted"
         asking = await self._card(manager, "Approve", one)
-        await self._click(one, manager, asking, "Approve")
-        one.told = "approved"
+        one.said = await self._click(one, manager, asking, "Approve")
+        if any(words in one.said for words in AGREED):
+            one.told = "approved"
         await self._until(lambda: self.state(one.id) in FINAL)
         one.told = "final"
 
@@ -254,13 +272,13 @@ class People:
         """Something that is no request."""
         await self._act(Asked("", ""), "say", {"as": who, "text": text})
 
-    async def _click(self, one: Asked, who: str, card: Json, title: str) -> None:
+    async def _click(self, one: Asked, who: str, card: Json, title: str) -> str:
         said = {"how": "in-person"} if title == "Approve" else {}
         wish = {"as": who, "activity_id": card["activity_id"], "action": title, "inputs": said}
-        await self._act(one, "click", wish)
+        return await self._act(one, "click", wish)
 
-    async def _act(self, one: Asked, what: str, wish: Json) -> None:
-        """Built once by the client, then delivered until it is answered, even when it is over."""
+    async def _act(self, one: Asked, what: str, wish: Json) -> str:
+        """Built once by the client, then delivered until it is answered, even when it is over: the answer."""
         now = int(self._clock.now().timestamp())
         claims = {"iat": now, "nbf": now - 5, "exp": now + 80_000}
         built = await self._control("POST", what, wish | {"dry": True, "sign": {"claims": claims}})
@@ -273,10 +291,10 @@ class People:
                 async with self._http.post(
                     self._bot_url, data=data, headers=headers, timeout=limit
                 ) as answer:
-                    await answer.read()
+                    said = await answer.text()
                     self.statuses[answer.status] = self.statuses.get(answer.status, 0) + 1
                     if answer.status < 500:
-                        return
+                        return said
             except (aiohttp.ClientError, TimeoutError, OSError):
                 pass
             self.redelivered += 1
@@ -287,7 +305,7 @@ class People:
         shown = f"+1 {one.number}"
 
         async def find() -> Json | None:
-            for entry in reversed(await self._control("GET", f"view?as={who}")):
+            for entry in reversed(await self._control("GET", f"view?as={who}&last={NEWEST}")):
                 if any(a["title"] == title for a in entry["actions"]):
                     named = one.id in entry["requests"] if one.id else shown in json.dumps(entry["card"])
                     if named:
@@ -323,18 +341,19 @@ class People:
 
 
 async def killed_so_often(
-    lives: Lives, kills: int, chance: random.Random, *, alone: bool, most_seconds: float
+    lives: Lives, kills: int, chance: random.Random, *, alone: bool, most_seconds: float, stretch: float
 ) -> dict[str, int]:
     """Life after life, each ended by SIGKILL: at a chosen moment, or whenever. How they ended.
 
     alone: the machine is ours, so there is a time for it, and a slow start is made up for by shorter lives.
-    Otherwise lives are as long as the machine is slow, and there are fewer when the time is up.
+    Otherwise lives are as long as the machine is slow, and there are fewer when the time is up. stretch: of
+    those lives.
     """
     ends: dict[str, int] = {}
     began = time.monotonic()
     for left in range(kills, 0, -1):
         # What a slow machine does at once is slower still than its starts, which are alone.
-        longest = LIFE_SECONDS * (2 * lives.pace - 1)
+        longest = LIFE_SECONDS * stretch * (2 * lives.pace - 1)
         if alone:
             fair = (began + kills * SECONDS_A_KILL - time.monotonic()) / left
             longest = min(max(1.5 * fair, 0.1), LIFE_SECONDS)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import gc
+import importlib
 import json
 import os
 import signal
@@ -34,6 +35,15 @@ from tests.doubles.crashing import Moment, Watched
 
 # An answer says what was done, however slow the machine is: nobody is told to wait for it in vain.
 LONG_TURN = 15.0
+# What libraries leave to their first use: without these every life would import them again.
+WARM = (
+    "anyio._backends._asyncio",
+    "httpcore",
+    "msal_extensions",
+    "phonenumbers.data.region_US",
+    "psycopg",
+    "sqlite3",
+)
 
 
 class FastClock:
@@ -119,6 +129,8 @@ def child(order: dict[str, Any]) -> None:
 def main() -> None:
     """Until standard input ends: one child at a time."""
     die_with_parent()
+    for name in WARM:
+        importlib.import_module(name)
     gc.collect()
     gc.freeze()
     for line in sys.stdin:

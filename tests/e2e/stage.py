@@ -8,15 +8,14 @@ event loop behind a real listener, so that its log, its files and its counters c
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import inspect
 import io
 import json
-import logging
-import os
 import re
 import shutil
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,6 +24,7 @@ from typing import Any
 
 import aiohttp
 import sqlalchemy as sa
+from surroundings import captured_log, environment
 
 from bot.sandbox.demo import policy_of, settings_of
 from bot.sandbox.player import Addresses, Player
@@ -32,7 +32,6 @@ from bot.sandbox.screen import told
 from bot.settings.environment import Settings, load_settings
 from bot.settings.policy_file import load_policy
 from bot.store import tables as t
-from bot.telemetry import JsonLines, configure_logging
 from bot.web import listening
 from bot.wiring import Assembled, assembled, working
 from tests.doubles.limits import without_limits
@@ -68,6 +67,13 @@ class ShiftedClock:
 
     def pass_by(self, **delta: float) -> None:
         self.shift += timedelta(**delta)
+
+
+class RunningClock(ShiftedClock):
+    """The computer's own, moved by hand as well: for what takes long enough to be paused by the directory."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self.shift
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +112,7 @@ class Stage:
     typed: list[str] = field(default_factory=list)
     between: Between = field(default_factory=dict)
     works: bool = True
+    environment: dict[str, str] = field(default_factory=dict)
     _life: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
 
     # --- lives of the bot -------------------------------------------------------------------------------
@@ -170,6 +177,20 @@ class Stage:
         async with self.http.request(verb, self.bot_url, data=data, headers=dict(headers or {})) as answer:
             await answer.read()
             return answer.status
+
+    async def upload(self, who: str, name: str, content: bytes, **more: Any) -> Json:
+        """A file, sent in the chat with the bot."""
+        text = base64.b64encode(content).decode()
+        return await self._act("upload", {"as": who, "name": name, "content": text, **more})
+
+    async def consent(self, who: str, accept: bool = True, **more: Any) -> Json:
+        """The answer to a file that the bot offers, the newest unless named."""
+        return await self._act("consent", {"as": who, "accept": accept, **more})
+
+    async def drive(self, who: str) -> list[Json]:
+        """The files that the bot has put into somebody's OneDrive; `content` is bytes."""
+        files: list[Json] = (await self.control("GET", f"drive?as={who}", teams=True))["files"]
+        return [file | {"content": base64.b64decode(file["content"])} for file in files]
 
     async def _act(self, what: str, wish: Json) -> Json:
         """The bot's HTTP answer. What follows it is waited for; `at_once` leaves that out."""
@@ -325,6 +346,18 @@ class Stage:
             names = await self.audit_names()
             assert set(audited) <= set(names), names
 
+    async def sql(self, query: str) -> list[tuple[Any, ...]]:
+        """Behind the bot's back."""
+
+        def read() -> list[tuple[Any, ...]]:
+            engine = sa.create_engine(self.database_url, poolclass=sa.NullPool)
+            with engine.connect() as connection:
+                rows = [tuple(row) for row in connection.execute(sa.text(query))]
+            engine.dispose()
+            return rows
+
+        return await asyncio.to_thread(read)
+
     async def audit_names(self) -> list[str]:
         return [name for name, _ in await self.audit_rows()]
 
@@ -371,38 +404,6 @@ class Stage:
         return str(found[0])
 
 
-@contextlib.contextmanager
-def _environment(values: Mapping[str, str]) -> Iterator[None]:
-    """These variables for the block: the token libraries read their trust from the environment."""
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-
-
-@contextlib.contextmanager
-def _captured_log(level: str) -> Iterator[io.StringIO]:
-    """Everything the process logs, exactly as the product would write it."""
-    root = logging.getLogger()
-    handlers, root_level, raising = root.handlers[:], root.level, logging.raiseExceptions
-    stream = io.StringIO()
-    configure_logging(level, stream)
-    assert isinstance(root.handlers[0].formatter, JsonLines)
-    try:
-        yield stream
-    finally:
-        logging.captureWarnings(False)
-        root.handlers[:] = handlers
-        root.setLevel(root_level)
-        logging.raiseExceptions = raising
-
-
 @contextlib.asynccontextmanager
 async def open_stage(
     sandbox: Sandbox,
@@ -417,11 +418,13 @@ async def open_stage(
     turn_seconds: float = LONG_TURN,
     between: Between | None = None,
     works: bool = True,
+    clock: ShiftedClock | None = None,
 ) -> AsyncIterator[Stage]:
     """World, database and bot, all fresh and ready; everything gone afterwards.
 
     spec: of the world. policy: changes the text of the policy file. more: settings over the demo's.
     between: what stands between the parts (the wraps of `assembled`). works: the worker runs by itself.
+    clock: None = one that stands.
     """
     await asyncio.to_thread(state.mkdir, parents=True, exist_ok=True)
     async with contextlib.AsyncExitStack() as stack:
@@ -436,11 +439,13 @@ async def open_stage(
         url = database_url or f"sqlite:///{state / 'ringfence.db'}"
         if not database_url and migrated is not None:
             shutil.copy(migrated, state / "ringfence.db")
-        told_bot |= {"DATABASE_URL": url, "DATA_KEYS": f"k1:{DATA_KEY}", **(more or {})}
-        stack.enter_context(_environment({n: told_bot[n] for n in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")}))
+        told_bot |= {"DATABASE_URL": url, "DATA_KEYS": f"k1:{DATA_KEY}", "SEND_PACE": "none"}
+        told_bot |= more or {}
+        stack.enter_context(environment({n: told_bot[n] for n in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")}))
         settings = load_settings(told_bot)
-        log = stack.enter_context(_captured_log(log_level))
-        stage = Stage(sandbox, world, settings, state, log, ShiftedClock(), http, url)
+        log = stack.enter_context(captured_log(log_level))
+        stage = Stage(sandbox, world, settings, state, log, clock or ShiftedClock(), http, url)
+        stage.environment = dict(told_bot)
         stage.between, stage.works = {"turn_seconds": turn_seconds, **(between or {})}, works
         stack.push_async_callback(stage.end)
         await stage.begin()

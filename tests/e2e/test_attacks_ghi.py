@@ -271,3 +271,29 @@ async def test_a_mass_change_closes_the_breaker(opened: Opened) -> None:
         await stage.say("arthur", "resume")
         await stage.later(minutes=61)
         assert len(await stage.effects()) == 3
+
+
+async def test_the_eleventh_of_fifty_for_one_approver_is_held(opened: Opened) -> None:
+    """C16: ten of fifty reach the manager, in six messages; security hears of it; one decided makes room."""
+
+    def ten(text: str) -> str:
+        return f"{text}\n[limits]\nopen_per_approver = 10\n"
+
+    people = [{"alias": f"crowd{n:02}", "manager": "marta"} for n in range(50)]
+    async with opened(policy=ten, spec={"people": people}) as stage:
+        sent = []
+        for n in range(50):
+            await stage.previewed(f"crowd{n:02}@contoso.example", f"+1 206 555 01{n:02}")
+            if n < 10:
+                await stage.click("olivia", "Submit for approval")
+                sent.append(stage.printed_id(await stage.newest("olivia")))
+            else:
+                assert "policy.approvers-full" in await stage.text("olivia")
+        await stage.settle()
+        assert len(await stage.from_bot("marta")) == 6
+        assert "Marta" in await stage.all_text("sven")
+        await stage.say("marta", f"reject {sent[0]} because not verified")
+        await stage.settle()
+        last = await stage.pending("crowd49@contoso.example")
+        assert last not in sent
+        assert await stage.effects() == []

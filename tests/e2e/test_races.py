@@ -7,7 +7,6 @@ the worker in test_pairs.py.
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -20,8 +19,9 @@ from bot.domain.change import Change, How, State
 from bot.domain.outcome import AwaitingApproval, Outcome, Preview, Refused
 from bot.domain.phone import Slot
 from tests.doubles.house import ADA, ALICE, MARTA, OLIVIA, House, house
+from tests.doubles.race import Race
 
-TRIES = 250
+TRIES, LAPS = 250, 25
 Step = Callable[[House, Change], Coroutine[Any, Any, Any]]
 
 
@@ -79,13 +79,6 @@ async def reject(home: House, change: Change) -> Outcome:
     return await home.desk.handle(command, home.envelope(ADA))
 
 
-async def _after(turns: int, racer: Coroutine[Any, Any, Any]) -> None:
-    """A head start for the vote, different each time, so that either may be first to the store."""
-    for _ in range(turns * 100):
-        await asyncio.sleep(0)
-    await racer
-
-
 RACES: dict[str, tuple[Step, frozenset[State]]] = {
     "cancel": (cancel, frozenset({State.CANCELLED, State.APPLIED})),
     # A day between intent and call is a worker that was held up: it sends nothing, and that is found out.
@@ -109,14 +102,15 @@ async def _settled(home: House, change: Change) -> Change:
 
 @pytest.mark.parametrize("name", RACES)
 async def test_of_two_who_come_at_once_exactly_one_wins(name: str, tmp_path: Path) -> None:
-    """A hundred tries each: one final state, one decision, a write if and only if it was applied."""
+    """Some hundred tries each: one final state, one decision, a write if and only if it was applied."""
     other, allowed = RACES[name]
     ended: Counter[State] = Counter()
+    race = Race(LAPS)
     async with house(tmp_path) as home:
         for number in range(TRIES):
             before = len(home.directory.effects)
             change = await _pending(home, before % 100 + 100)
-            await asyncio.gather(approve_and_work(home, change), _after(number % 50, other(home, change)))
+            await race.run(number, approve_and_work(home, change), other(home, change))
             await home.jobs.drain()
             after = await _settled(home, change)
             assert after.state in allowed, after.state

@@ -6,11 +6,11 @@ is what was decided. Real workflow and store, named doubles around them.
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,10 +21,11 @@ from bot.domain.people import Person
 from bot.domain.phone import Slot
 from tests.doubles.directory import FakeDirectory
 from tests.doubles.house import ALICE, MARTA, OLIVIA, OPERATORS, SAM, SECURITY, House, directory, house, oid
+from tests.doubles.race import Race
 
-TRIES = 24
+TRIES, LAPS = 24, 12
 OMAR, SUE = oid(41), oid(42)
-Racer = Callable[[House, Change], Awaitable[object]]
+Racer = Callable[[House, Change], Coroutine[Any, Any, object]]
 
 
 def staffed() -> FakeDirectory:
@@ -94,16 +95,9 @@ async def approve_and_work(home: House, change: Change) -> object:
     return await home.jobs.drain()
 
 
-async def both(home: House, change: Change, one: Racer, other: Racer, number: int) -> None:
-    """At once, with a head start for either that is different each time."""
-    first, second = (one, other) if number % 2 else (other, one)
-
-    async def later() -> None:
-        for _ in range(number // 2 * 1500):
-            await asyncio.sleep(0)
-        await second(home, change)
-
-    await asyncio.gather(first(home, change), later())
+async def both(race: Race, home: House, change: Change, one: Racer, other: Racer, number: int) -> None:
+    """At once, and whatever they left to do after it."""
+    await race.run(number, one(home, change), other(home, change))
     await home.jobs.drain()
 
 
@@ -120,11 +114,12 @@ async def unfrozen(home: House) -> None:
 async def test_an_approval_taken_back_as_the_worker_starts(home: House) -> None:
     """Either nothing is written and it waits again, or it was too late and it is written once."""
     ended: Counter[State] = Counter()
+    race = Race(LAPS)
     for number in range(TRIES):
         before = len(home.directory.effects)
         change = await _pending(home, 120 + number)
         await approve(home, change)
-        await both(home, change, work, withdraw, number)
+        await both(race, home, change, work, withdraw, number)
         after = await _now(home, change)
         ended[after.state] += 1
         written = len(home.directory.effects) - before
@@ -142,10 +137,11 @@ async def test_an_approval_taken_back_as_the_worker_starts(home: House) -> None:
 async def test_the_person_says_not_me_as_it_is_approved(home: House) -> None:
     """Either it is refused and nothing is written, or it was written; frozen and alarmed in both."""
     ended: Counter[State] = Counter()
+    race = Race(LAPS)
     for number in range(TRIES):
         before = len(home.directory.effects)
         change = await _pending(home, 120 + number)
-        await both(home, change, approve_and_work, not_me, number)
+        await both(race, home, change, approve_and_work, not_me, number)
         after = await _now(home, change)
         ended[after.state] += 1
         assert len(home.directory.effects) - before == (after.state is State.APPLIED)
@@ -159,12 +155,13 @@ async def test_the_person_says_not_me_as_it_is_approved(home: House) -> None:
 async def test_a_request_is_taken_over_as_it_is_approved(home: House) -> None:
     """Either the decision stands and the taker is told, or the new request waits and the vote is void."""
     ended: Counter[State] = Counter()
+    race = Race(LAPS)
     for number in range(TRIES):
         before = len(home.directory.effects)
         change = await _pending(home, 120 + number)
         shown = await home.desk.handle(c.Take(c.RequestId(change.id)), home.envelope(OMAR))
         assert isinstance(shown, Preview), shown
-        await both(home, change, approve_and_work, partial(submit, shown.view.card), number)
+        await both(race, home, change, approve_and_work, partial(submit, shown.view.card), number)
         after, successor = await _now(home, change), await _now(home, shown.view.change)
         ended[after.state] += 1
         assert len(home.directory.effects) - before == (after.state is State.APPLIED)

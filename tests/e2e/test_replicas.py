@@ -20,8 +20,10 @@ from stage import Sandbox
 from bot.questions import verify_audit
 from bot.settings.environment import load_settings
 
-CHANGES = int(os.environ.get("CHANGES", "150"))
+CHANGES = int(os.environ.get("CHANGES", "500"))
 LANES = 4
+PAUSED = 60
+SLOW = {"kind": "latency", "verb": "PATCH", "path": "phoneMethods", "ms": 200, "times": None}
 OPEN = "changes WHERE state IN ('approved', 'applying', 'unconfirmed')"
 WAITING = "outbox WHERE state = 'waiting'"
 
@@ -94,3 +96,24 @@ async def test_a_rolling_restart_loses_no_click(
         assert max(effects.values()) == 1
         assert HELD not in effects
         assert (await verify_audit(load_settings(there.told))).bad == ()
+
+
+async def test_a_pause_stops_every_replica_at_once(
+    sandbox: Sandbox, migrated_schema: str, tmp_path: Path
+) -> None:
+    """Once the admin is answered, no replica begins a write; what had been sent by then may still arrive."""
+    async with fleet(sandbox, migrated_schema, tmp_path, targets=PAUSED, rate=1.0) as there:
+        await there.control("PUT", "groups/admin/members/op0")
+        await there.control("POST", "faults", SLOW)
+        await there.stock(PAUSED)
+        await there.begin()
+        await asyncio.sleep(0.8)  # the address looks who is ready
+        await there.until(lambda: there.count(OPEN) < PAUSED, patience(60))
+        await there.people.say("op0", "pause because a strange burst")
+        closed = there.books.rows("SELECT at FROM switches WHERE closed")
+        await there.until(lambda: there.count("changes WHERE state = 'applying'") == 0, patience(60))
+        left = there.count(OPEN)
+        await asyncio.sleep(2)
+        assert there.count(OPEN) == left > 0
+        begun = there.books.rows("SELECT max(at) AS at FROM audit WHERE name LIKE :name", name="%:attempted")
+        assert begun[0]["at"] <= closed[0]["at"], "an intent was written after the switch was closed"

@@ -63,7 +63,9 @@ class Bench:
         by: Callable[[httpx.Request], Answer] | None = None,
         profile: str = "default-guard",
         book: LaneBook | None = None,
+        kind: type[GraphClient] = GraphClient,
     ) -> None:
+        self.kind = kind
         self.answers = list(answers)
         self.by = by
         self.requests: list[httpx.Request] = []
@@ -73,7 +75,7 @@ class Bench:
         self.directory = GraphDirectory(self.client(), profile=profile, count=self.count)
 
     def client(self) -> GraphClient:
-        return GraphClient(
+        return self.kind(
             ROOT,
             "tenant",
             self.tokens,

@@ -37,6 +37,7 @@ WRITES: dict[str, Work] = {
     "default": lambda d: d.set_default(OID, Default.PUSH, "c"),
     "sms on": lambda d: d.sms_sign_in(OID, True, "c"),
     "sms off": lambda d: d.sms_sign_in(OID, False, "c"),
+    "pass": lambda d: d.issue_pass(OID, 60, "c"),
 }
 READS: dict[str, Work] = {
     "find": lambda d: d.find(Who(WhoKind.EMPLOYEE, "E1")),

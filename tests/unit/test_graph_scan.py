@@ -183,3 +183,11 @@ def test_without_figures_the_pace_still_finds_the_allowance() -> None:
     graph = Allowance(2000, tells=False)
     assert simulate(graph, 300) >= 0.7
     assert graph.refused < 0.02 * graph.served
+
+
+def test_an_allowance_that_somebody_else_had_used_is_found_again() -> None:
+    """Refused at once, because others were there just before: within minutes the pace is at the allowance."""
+    graph = Allowance(8000, tells=False)
+    graph.taken.extend([0.0] * 7900)
+    assert simulate(graph, 600, in_flight=8, latency=0.02) >= 0.8
+    assert graph.refused < 0.01 * graph.served

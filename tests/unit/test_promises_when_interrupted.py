@@ -187,6 +187,12 @@ class TestNothingStaysOpenForEver:
         assert "guard-failed" in found.notes
 
 
+async def preview_of(h: House) -> o.Preview:
+    shown = await h.desk.handle(set_mobile(), h.envelope(OLIVIA))
+    assert isinstance(shown, o.Preview)
+    return shown
+
+
 class TestApproversWhoCannotBeTold:
     async def test_the_fallback_is_asked_when_the_directory_answers_again(self, h: House) -> None:
         """The manager's card is undeliverable while the directory is silent: the fallback comes later."""
@@ -213,6 +219,15 @@ class TestApproversWhoCannotBeTold:
             step = (await now(h, change)).step
             assert step is not None
             assert step.fallback_on
+
+    async def test_a_message_outlives_many_killed_processes(self, h: House) -> None:
+        """Claimed by one process after the other, each killed before it could send: told in the end."""
+        await h.desk.handle(c.Submit((await preview_of(h)).view.card), h.envelope(OLIVIA))
+        for n in range(2 * TRIES):
+            assert await h.store.claim_messages(f"dead-{n}", h.clock.now(), LEASE, 100)
+            await h.store.release_leases(None)
+        await h.jobs.drain()
+        assert any("ask" in key for key in h.messenger.told(MARTA))
 
 
 class TestWhatIsShown:

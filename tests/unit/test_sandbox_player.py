@@ -306,7 +306,7 @@ async def test_the_policy_names_the_worlds_groups(sandbox: Running, bot: SmallBo
     assert world is not None
     policy = tomllib.loads(demo.policy_of(world))
     assert policy["roles"] == {role: [group] for role, group in world.role_groups.items()}
-    assert [rule["name"] for rule in policy["approval"]] == ["ordinary change", "our own staff"]
+    assert [rule["name"] for rule in policy["approval"]] == ["ordinary change", "our own staff", "bulk"]
     breakglass = world.find("breakglass")
     assert breakglass is not None
     assert policy["protected"]["people"] == [breakglass.oid]

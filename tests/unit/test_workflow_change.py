@@ -180,6 +180,11 @@ async def test_becoming_protected_after_the_approval_blocks(h: House) -> None:
     await h.jobs.drain()
     assert await state(h, sent) is State.BLOCKED
     assert h.directory.effects == []
+    # Whoever looks at it is shown how it ended, and has been refused nothing.
+    before = await events(h)
+    shown = await h.desk.handle(c.Status(c.RequestId(sent.view.change.id)), h.envelope(OLIVIA))
+    assert refusal(shown).code == "policy.protected"
+    assert await events(h) == before
 
 
 async def test_an_operator_removed_in_between_blocks(h: House) -> None:

@@ -18,6 +18,8 @@ PREFIX = "[sandbox text] "
 OURS = {
     name: PREFIX + text
     for name, text in {
+        "app_installed": "The app is installed for this user already.",
+        "app_unknown": "The app to install is not in the catalogue.",
         "type_exists": "The user already has a phone method of this type.",
         "needs_mobile": "An alternate mobile phone needs a mobile phone first.",
         "alternate_left": "The mobile phone cannot be deleted while an alternate mobile phone exists.",
@@ -32,6 +34,7 @@ OURS = {
         "not_mobile": "SMS sign-in works for the mobile phone only.",
         "not_unique": "The phone number is the sign-in name of another user.",
         "write_blocked": "The authentication method is not enabled by policy.",
+        "bad_pass": "lifetimeInMinutes must be a number from 10 to 43200, and isUsableOnce a Boolean.",
         "bad_preference": "The value of userPreferredMethodForSecondaryAuthentication is not valid.",
         "auth_user_unknown": "The user was not found.",
         "restricted": "The user is in a restricted management administrative unit.",
@@ -79,6 +82,12 @@ THROTTLED = "Please retry again later."
 SMS_POLICY_NEW = (
     "Cannot enable SMS sign-in on phone auth method as the credential policy is not enabled on user"
 )
+PASS_POLICY = (
+    "Converged UserCredentialPolicy does not allow creating or updating this authentication method. "
+    "AuthMethodType [TemporaryAccessPass]."
+)
+PASS_LIFETIME = "Invalid LifetimeInMinutes specified. The valid range between {least} and {most}."
+PASS_GUEST = "Temporary Access Pass cannot be added to an external guest user"
 NO_P2 = "The tenant needs to have Microsoft Entra ID P2 or Microsoft Entra ID Governance license."
 NO_P1 = "Neither tenant is B2C or tenant doesn't have premium license"
 NO_SCOPE = (
@@ -105,6 +114,9 @@ SOURCES = {
     COUNT: "Graph docs, aad-advanced-queries",
     THROTTLED: "Graph docs, throttling",
     THROTTLED_INNER: "Graph docs, throttling",
+    PASS_POLICY: "azure-docs issue 111778 (2023), MyWorkID issue 47 (2025), code and status not quoted",
+    PASS_LIFETIME: "microsoft-graph-docs pull request 12187 (whole body, 2021)",
+    PASS_GUEST: "Entra docs, howto-authentication-temporary-access-pass; code and status not quoted",
     NO_P2: "maester issue 1421 (whole body, 2026)",
     NO_P1: "microsoft-graph-docs issue 12919",
     NO_SCOPE: "terraform-provider-azuread issue 1386",

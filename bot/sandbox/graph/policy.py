@@ -109,8 +109,8 @@ def _pass(world: World) -> _Shape:
     return shape | {
         "defaultLifetimeInMinutes": 60,
         "defaultLength": 8,
-        "minimumLifetimeInMinutes": 60,
-        "maximumLifetimeInMinutes": 480,
+        "minimumLifetimeInMinutes": rules.pass_least_minutes,
+        "maximumLifetimeInMinutes": rules.pass_most_minutes,
         "isUsableOnce": False,
     }
 

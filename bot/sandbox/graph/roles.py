@@ -90,7 +90,7 @@ def transitive_assignments(call: Call) -> Answer:
     def held(holder: Person | Group) -> set[str]:
         return world.roles_of(holder) if isinstance(holder, Person) else holder.directory_roles
 
-    return _role_rows(call, "transitiveRoleAssignments", held)
+    return _role_rows(call, "transitiveRoleAssignments", held, everybody=True)
 
 
 def list_definitions(call: Call) -> Answer:
@@ -134,13 +134,15 @@ def role_eligibility(call: Call) -> Answer:
     return _role_rows(call, "roleEligibilityScheduleInstances", lambda holder: holder.eligible_roles)
 
 
-def _role_rows(call: Call, name: str, roles: Callable[[Person | Group], set[str]]) -> Answer:
+def _role_rows(
+    call: Call, name: str, roles: Callable[[Person | Group], set[str]], *, everybody: bool = False
+) -> Answer:
     call.only_options("filter", "select", "top", "count", "skiptoken")
     tree = parse_filter(call.options["filter"]) if "filter" in call.options else None
     call.details["filter"] = tree
     rows = [
         _role_row(call.world, name, principal, role)
-        for principal, holder in _holders(call.world)
+        for principal, holder in _holders(call.world, everybody)
         for role in sorted(roles(holder))
     ]
     if tree is not None:
@@ -149,8 +151,10 @@ def _role_rows(call: Call, name: str, roles: Callable[[Person | Group], set[str]
     return paged(call, context, [only(call, row) for row in rows], call.world.rules.page_size)
 
 
-def _holders(world: World) -> list[tuple[str, Person | Group]]:
-    people: list[tuple[str, Person | Group]] = [(p.oid, p) for p in world.people.values() if not p.deleted]
+def _holders(world: World, everybody: bool) -> list[tuple[str, Person | Group]]:
+    """Those who may hold a role themselves, few of thousands, or everybody."""
+    some = world.people.values() if everybody else world.privileged()
+    people: list[tuple[str, Person | Group]] = [(p.oid, p) for p in some if not p.deleted]
     return people + [(g.id, g) for g in world.groups.values()]
 
 

@@ -9,7 +9,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from . import groups, licences, phones, policy, relations, reports, roles, signin, users
+from . import (
+    apps,
+    groups,
+    licences,
+    lifecycle,
+    passes,
+    phones,
+    policy,
+    relations,
+    reports,
+    roles,
+    signin,
+    users,
+)
 from .call import Answer, Call
 from .errors import NOT_ALLOWED, OURS, GraphError
 
@@ -20,6 +33,7 @@ _PHONE = f"{_AUTH}/phoneMethods/{{method}}"
 _POLICY = "/policies/authenticationMethodsPolicy"
 _ROLES = "/roleManagement/directory"
 _REPORT = "/reports/authenticationMethods/userRegistrationDetails"
+_WORKFLOWS = "/identityGovernance/lifecycleWorkflows/workflows"
 _PIM_GROUPS = "/identityGovernance/privilegedAccess/group/eligibilityScheduleInstances"
 #: A key in brackets, as in /users('ada@contoso.example').
 _KEYED = re.compile(r"([A-Za-z]+)\('(.*)'\)")
@@ -43,6 +57,7 @@ _ROUTES: dict[str, dict[str, Handler]] = {
     _PHONE: {"GET": phones.get_phone, "PATCH": phones.update_phone, "DELETE": phones.delete_phone},
     f"{_PHONE}/enableSmsSignIn": {"POST": phones.enable_sms},
     f"{_PHONE}/disableSmsSignIn": {"POST": phones.disable_sms},
+    f"{_AUTH}/temporaryAccessPassMethods": {"GET": passes.list_passes, "POST": passes.create_pass},
     "/groups/{group}": {"GET": groups.get_group},
     "/groups/{group}/transitiveMembers": {"GET": groups.transitive_members},
     "/groups/{group}/transitiveMembers/microsoft.graph.user": {"GET": groups.transitive_people},
@@ -54,6 +69,11 @@ _ROUTES: dict[str, dict[str, Handler]] = {
     "/directory/deletedItems/microsoft.graph.user": {"GET": users.deleted_users},
     _POLICY: {"GET": policy.get_policy},
     f"{_POLICY}/authenticationMethodConfigurations/{{method}}": {"GET": policy.get_configuration},
+    _WORKFLOWS: {"GET": lifecycle.list_workflows},
+    f"{_WORKFLOWS}/{{workflow}}/tasks": {"GET": lifecycle.list_tasks},
+    f"{_WORKFLOWS}/{{workflow}}/executionScope": {"GET": lifecycle.execution_scope},
+    "/appCatalogs/teamsApps": {"GET": apps.list_apps},
+    f"{_USER}/teamwork/installedApps": {"POST": apps.install_app},
     "/policies/authorizationPolicy": {"GET": policy.get_authorization},
     "/auditLogs/directoryAudits": {"GET": relations.list_audits},
     _REPORT: {"GET": reports.list_details},

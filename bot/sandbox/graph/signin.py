@@ -11,6 +11,7 @@ from typing import Any
 from ..world import Person, stable_id, stamp
 from .call import Answer, Call
 from .errors import OURS, auth_error
+from .passes import PASS, as_pass
 from .phones import SERVES, read_methods, target, writable
 
 _WRITE = ("UserAuthenticationMethod.ReadWrite.All",)
@@ -45,13 +46,6 @@ _SHAPES: dict[str, dict[str, Any]] = {
     },
     "windowsHelloForBusiness": {"displayName": "Desk computer", "keyStrength": "normal"},
     "platformCredential": {"displayName": "Lap computer", "platform": "macOS", "keyStrength": "normal"},
-    "temporaryAccessPass": {
-        "temporaryAccessPass": None,
-        "lifetimeInMinutes": 60,
-        "isUsableOnce": True,
-        "isUsable": True,
-        "methodUsabilityReason": "EnabledByPolicy",
-    },
 }
 
 
@@ -63,15 +57,16 @@ def list_methods(call: Call) -> Answer:
         {"@odata.type": "#microsoft.graph.phoneAuthenticationMethod", **method}
         for method in read_methods(call, person)
     ]
-    others = [_other(person, kind) for kind in person.other_methods]
+    others = [_other(call, person, kind) for kind in person.other_methods]
     context = f"{call.root}/$metadata#users('{call.args['user']}')/authentication/methods"
     return Answer(200, {"@odata.context": context, "value": others + phones})
 
 
-def _other(person: Person, kind: str) -> dict[str, Any]:
+def _other(call: Call, person: Person, kind: str) -> dict[str, Any]:
+    if kind == PASS:
+        return {"@odata.type": f"#microsoft.graph.{kind}AuthenticationMethod", **as_pass(call.world, person)}
     # createdDateTime of a password is when it was last changed (Graph docs "passwordauthenticationmethod").
-    later = {"password": person.password_changed, "temporaryAccessPass": person.pass_issued}
-    created = stamp(later.get(kind) or person.created)
+    created = stamp((person.password_changed if kind == "password" else None) or person.created)
     shape: dict[str, Any] = {
         "@odata.type": f"#microsoft.graph.{kind}AuthenticationMethod",
         "id": _FIXED_IDS.get(kind) or stable_id(person.oid, kind),
@@ -79,8 +74,6 @@ def _other(person: Person, kind: str) -> dict[str, Any]:
     }
     if kind == "email":
         return shape | {"emailAddress": f"{person.alias or 'someone'}@private.example"}
-    if kind == "temporaryAccessPass":
-        return shape | {"startDateTime": created} | _SHAPES[kind]
     return shape | _SHAPES.get(kind, {})
 
 

@@ -42,6 +42,7 @@ PROPERTIES: dict[str, Callable[[Person], Any]] = {
     "accountEnabled": lambda p: p.account_enabled,
     "onPremisesSyncEnabled": lambda p: True if p.synced else None,
     "createdDateTime": lambda p: stamp(p.created),
+    "employeeHireDate": lambda p: stamp(p.hired) if p.hired else None,
     "lastPasswordChangeDateTime": lambda p: stamp(p.password_changed or p.created),
     "isManagementRestricted": lambda p: p.management_restricted or None,
     "preferredLanguage": lambda p: p.locale,
@@ -159,7 +160,7 @@ def list_users(call: Call) -> Answer:
             raise GraphError(400, "Request_UnsupportedQuery", OURS["bad_option"])
         found.sort(key=lambda p: str(PROPERTIES[prop](p) or "").casefold(), reverse=way == "desc")
     part = f"({call.options['select']})" if "select" in call.options else ""
-    return paged(call, f"users{part}", [shown(p, names) for p in found], call.world.rules.page_size)
+    return paged(call, f"users{part}", found, call.world.rules.page_size, lambda p: shown(p, names))
 
 
 def _matching(call: Call) -> list[Person]:
@@ -187,8 +188,17 @@ def only(call: Call, shape: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in shape.items() if not wanted or name in wanted or name == "id"}
 
 
-def paged(call: Call, context: str, items: list[dict[str, Any]], page_size: int) -> Answer:
-    """One page of a list, with @odata.nextLink when there is more (Graph docs, "paging")."""
+def paged(
+    call: Call,
+    context: str,
+    items: Sequence[Any],
+    page_size: int,
+    show: Callable[[Any], dict[str, Any]] = lambda item: item,
+) -> Answer:
+    """One page of a list, with @odata.nextLink when there is more (Graph docs, "paging").
+
+    show: the shape of one item; made only of those on the page.
+    """
     top, start = page_size, 0
     try:
         if "top" in call.options:
@@ -208,5 +218,5 @@ def paged(call: Call, context: str, items: list[dict[str, Any]], page_size: int)
         query = "&".join(f"${name}={quote(value, safe='')}" for name, value in rest.items())
         path = call.raw_path.split("?", 1)[0].removeprefix(f"/{call.version}")
         body["@odata.nextLink"] = f"{call.root}{path}?{query}"
-    body["value"] = items[start : start + top]
+    body["value"] = [show(item) for item in items[start : start + top]]
     return Answer(200, body)
