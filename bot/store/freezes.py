@@ -17,19 +17,17 @@ from bot.domain.freeze import Freeze, FreezeKind, Lift
 from bot.domain.people import PersonRef
 from bot.ports import Thaw
 from bot.store import tables as t
+from bot.store.advisory import hold
 
 _f = t.freezes.c
 _HOLDING = sa.select(t.freezes).where(_f.oid == sa.bindparam("oid"), _f.ended_at.is_(None))
 _HELD = sa.select(_f.oid).where(_f.oid.in_(sa.bindparam("oids", expanding=True)), _f.ended_at.is_(None))
-_LOCK = sa.text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
-_LOCK_SHARED = sa.text("SELECT pg_advisory_xact_lock_shared(hashtextextended(:name, 0))")
 
 
 def lock(connection: Connection, oids: set[str], *, exclusive: bool) -> None:
-    """Until the end of the transaction. SQLite has one writer at a time, so nothing is to be done."""
-    if connection.dialect.name == "postgresql":
-        for oid in sorted(oids):
-            connection.execute(_LOCK if exclusive else _LOCK_SHARED, {"name": f"freeze|{oid}"})
+    """Until the end of the transaction: exclusive to turn a freeze, else to go forward beside others."""
+    for oid in sorted(oids):
+        hold(connection, f"freeze|{oid}", shared=not exclusive)
 
 
 def frozen(connection: Connection, oids: set[str]) -> frozenset[str]:

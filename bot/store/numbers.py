@@ -16,12 +16,10 @@ from sqlalchemy.engine import Connection
 from bot.domain.numbers import Coverage, Holding, Scan, Sighting
 from bot.domain.phone import Slot
 from bot.store import tables as t
+from bot.store.advisory import hold
 
 #: The key of the ring that numbers are hashed with: the oldest, so that a new first key changes nothing.
 KEY_PURPOSE = "numbers-index"
-# Any fixed number will do; it is ours within one database ("numbers" in ASCII).
-_LOCK = 0x6E756D62657273
-_ONE_WRITER = sa.text("SELECT pg_advisory_xact_lock(:lock)")
 _n, _p, _s, _l = t.number_index.c, t.number_people.c, t.scan_state.c, t.leases.c
 _tenant: sa.BindParameter[str] = sa.bindparam("tenant")
 _oids: sa.BindParameter[list[str]] = sa.bindparam("oids", expanding=True)
@@ -67,9 +65,8 @@ def note(connection: Connection, tenant: str, sightings: Sequence[Sighting]) -> 
 
     An older sighting than the one kept changes nothing. Rows that are right already are not written.
     """
-    if connection.dialect.name == "postgresql":
-        # What is there is compared with what was seen: two replicas must not do so at the same time.
-        connection.execute(_ONE_WRITER, {"lock": _LOCK})
+    # What is there is compared with what was seen: two replicas must not do so at the same time.
+    hold(connection, "numbers")
     latest = {each.oid: each for each in sorted(sightings, key=lambda each: each.at)}
     given = {"tenant": tenant, "oids": sorted(latest)}
     seen = {row.person_oid: row.seen_at for row in connection.execute(_SEEN, given)}

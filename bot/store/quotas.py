@@ -17,6 +17,7 @@ from bot.domain.change import LOCKING, OpKind
 from bot.ports import Counted, Full, Quota
 from bot.store import queries
 from bot.store import tables as t
+from bot.store.advisory import hold
 
 _b = sa.bindparam
 _c = t.changes.c
@@ -36,7 +37,6 @@ _COUNTING = {
     Counted.WAITING: queries.waiting_for(_b("key")),
 }
 _BY_TIME = (Counted.REQUESTER, Counted.TARGET)
-_LOCK = sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(_b("name"), 0)))
 
 
 def without_room(
@@ -44,9 +44,8 @@ def without_room(
 ) -> Iterator[Full]:
     """The quotas that are full at that time. lock: nobody else counts these keys before we have committed."""
     ordered = sorted(quotas, key=lambda quota: (quota.counted, quota.key))
-    if lock and connection.dialect.name == "postgresql":
-        for quota in ordered:
-            connection.execute(_LOCK, {"name": f"quota|{quota.counted}|{quota.key}"}).close()
+    for quota in ordered if lock else ():
+        hold(connection, f"quota|{quota.counted}|{quota.key}")
     for quota in ordered:
         given = {"key": quota.key, "most": quota.most}
         if quota.counted is Counted.NUMBER:

@@ -1,7 +1,8 @@
 """Switches as rows: reading them, and the guarded step from one position to another.
 
 Knows one row per switch, and how many writes were sent. Must not know who may turn it. Every replica reads
-the same rows at each write.
+the same rows at each write. On PostgreSQL a lock orders a turn and an intent to write: the intent either was
+kept first, or finds the switch as it was turned.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from bot.domain.people import PersonRef
 from bot.domain.switch import Switch, SwitchName
 from bot.ports import Ceiling, Switching
 from bot.store import tables as t
+from bot.store.advisory import hold
 from bot.store.freezes import lifts_values, read_lifts
 
 _s = t.switches.c
@@ -27,7 +29,7 @@ _SENT = (
 )
 # More than all replicas together have in flight.
 _NEAR = 64
-_ONE_AT_A_TIME = sa.text("SELECT pg_advisory_xact_lock(hashtextextended('writes', 0))")
+_SENDING, _COUNTING = "switches", "writes"
 # What was put off while nothing might be written need not wait for its next look.
 _GO_ON = (
     sa.update(t.changes)
@@ -38,7 +40,8 @@ _CLOSED = sa.select(_s.name).where(_s.closed).limit(1)
 
 
 def closed(connection: Connection) -> bool:
-    """True when any switch forbids writing."""
+    """True when any switch forbids writing; no switch turns from here to the end of the transaction."""
+    hold(connection, _SENDING, shared=True)
     return connection.execute(_CLOSED).first() is not None
 
 
@@ -49,7 +52,7 @@ def reached(connection: Connection, ceiling: Ceiling) -> bool:
     sent = sent_since(connection, ceiling.since)
     if sent < ceiling.most - _NEAR or connection.dialect.name != "postgresql":
         return sent >= ceiling.most
-    connection.execute(_ONE_AT_A_TIME)
+    hold(connection, _COUNTING)
     return sent_since(connection, ceiling.since) >= ceiling.most
 
 
@@ -64,7 +67,8 @@ def read(connection: Connection) -> dict[SwitchName, Switch]:
 
 
 def turn(connection: Connection, step: Switching) -> bool:
-    """False when the switch no longer stands as it was seen."""
+    """False when the switch no longer stands as it was seen. Waits for the intents that are being kept."""
+    hold(connection, _SENDING)
     values = _values(step.after)
     if step.before is None:
         return t.insert_new(connection, t.switches, values)

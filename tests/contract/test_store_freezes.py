@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 from store_desk import AGENT, MANAGER, MINUTE, SECOND, START, TARGET, Place, change, created, moved, vote
 
 from bot.domain.change import Change, OpState, State, Verdict
@@ -167,6 +168,45 @@ async def test_a_switch_is_turned_by_one_step_at_a_time(store: SqlStore) -> None
         LostBecause.MOVED, None
     )
     assert await store.switches() == {SwitchName.PAUSE: opened}
+
+
+_HELD_UP = """
+    WITH RECURSIVE held AS (
+        SELECT pid FROM pg_stat_activity WHERE :pid = ANY(pg_blocking_pids(pid))
+        UNION SELECT a.pid FROM pg_stat_activity a JOIN held ON held.pid = ANY(pg_blocking_pids(a.pid))
+    ) SELECT count(*) FROM held
+"""
+
+
+async def test_a_switch_that_was_turned_has_no_intent_behind_it(postgres_place: Place) -> None:
+    """An intent that had found the switch open is kept first: turning it waits, and no intent comes after."""
+    async with postgres_place.opened() as store:
+        ready = await created(store, "AAAAA1", State.APPROVED)
+        done: list[str] = []
+
+        async def kept(what: str, commit: Commit) -> None:
+            assert isinstance(await store.commit(commit), Won)
+            done.append(what)
+
+        async def until_held_up(many: int, by: int) -> None:
+            async with asyncio.timeout(20):
+                while not done:
+                    if await asyncio.to_thread(postgres_place.sql, _HELD_UP, {"pid": by}) == [(many,)]:
+                        return
+
+        with postgres_place.back.begin() as behind:
+            # Its row is taken after the switches were asked: there the intent stands still.
+            behind.execute(sa.text("SELECT 1 FROM changes FOR UPDATE"))
+            pid = behind.execute(sa.text("SELECT pg_backend_pid()")).scalar_one()
+            writing = Commit(at=START, moves=(Move(ready, sending(ready)),))
+            turning = Commit(at=START, switchings=(Switching(None, PAUSE),))
+            intent = asyncio.create_task(kept("intent", writing))
+            await until_held_up(1, pid)
+            turn = asyncio.create_task(kept("turned", turning))
+            await until_held_up(2, pid)
+            assert done == []
+        await asyncio.gather(intent, turn)
+        assert done == ["intent", "turned"]
 
 
 @pytest.mark.parametrize("name", list(SwitchName))
