@@ -25,6 +25,8 @@ CLAIMED_MOST = 60
 BROKEN_TRIES = 5
 SKEW_ALLOWED = timedelta(seconds=60)
 SKEW_EVERY = timedelta(seconds=30)
+# News waits so long for a write under way: most are over by then, and every card is drawn once, with the end.
+WRITES_FIRST = 0.1
 CHORE_AGAIN, CHORE_AT_LEAST = timedelta(seconds=60), 0.05
 
 log = logging.getLogger(__name__)
@@ -70,6 +72,11 @@ class Crew(Generic[Item]):
             await asyncio.wait({waker, *self._running}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         finally:
             waker.cancel()
+
+    async def one_done(self, seconds: float) -> None:
+        """Wait until something that runs ends, or the time is up; not at all where nothing runs."""
+        if self._running:
+            await asyncio.wait(set(self._running), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
 
     async def settle(self) -> None:
         """Wait for everything that runs: nothing in flight is ever cancelled."""
@@ -133,20 +140,20 @@ class Jobs:
     def stop(self) -> None:
         """Claim nothing more; `run` ends when what is in flight is done."""
         self._stopping = True
-        self.wake()
-
-    def wake(self) -> None:
-        """Something may be due now."""
         for woken in self._woken:
             woken.set()
+
+    def wake(self) -> None:
+        """Something may be due now: writes are claimed first, then messages are looked at."""
+        self._woken[0].set()
 
     async def run(self) -> None:
         """Until stopped; what is in flight is finished first."""
         chores = {asyncio.create_task(self._go_on_with(chore)) for chore in self._chores}
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._drive(self._changes, self._woken[0]))
-                group.create_task(self._drive(self._messages, self._woken[1]))
+                group.create_task(self._drive(self._write))
+                group.create_task(self._drive(self._tell))
         finally:
             for chore in chores:
                 # What a chore keeps is whole in itself: it goes on where it was.
@@ -178,15 +185,23 @@ class Jobs:
                 log.error("a chore failed", extra={"kind": "jobs"}, exc_info=error)
             await asyncio.sleep(max(wait.total_seconds(), CHORE_AT_LEAST))
 
-    async def _drive(self, crew: Crew[Item], woken: asyncio.Event) -> None:
+    async def _drive(self, once: Callable[[], Awaitable[None]]) -> None:
         self._loops += 1
         try:
             while not self._stopping:
-                await self._once(crew, woken)
+                await once()
         finally:
             self._loops -= 1
 
-    async def _once(self, crew: Crew[Item], woken: asyncio.Event) -> None:
+    async def _write(self) -> None:
+        told = self._woken[0].is_set()
+        await self._once(self._changes, self._woken[0], self._woken[1].set if told else lambda: None)
+
+    async def _tell(self) -> None:
+        await self._changes.one_done(WRITES_FIRST)
+        await self._once(self._messages, self._woken[1], lambda: None)
+
+    async def _once(self, crew: Crew[Item], woken: asyncio.Event, claimed: Callable[[], None]) -> None:
         # Cleared before claiming: a wake-up between claim and wait must not be lost.
         woken.clear()
         try:
@@ -195,6 +210,7 @@ class Jobs:
             if not isinstance(error, StoreUnavailable):
                 log.error("claiming failed", extra={"kind": "jobs"}, exc_info=error)
             started = 0
+        claimed()
         if started == 0 and not self._stopping:
             await crew.first_done(woken, await self._idle_seconds())
 
