@@ -207,13 +207,15 @@ class RingfenceBot(TeamsActivityHandler):  # type: ignore[misc]  # the SDK ships
         self, outcome: Outcome, conversation: Conversation, activity_id: str, *, seen: bool
     ) -> None:
         change = change_of(outcome)
-        if change is not None:
-            version = change.row_version if seen else 0
-            try:
+        try:
+            if change is not None:
+                version = change.row_version if seen else 0
                 await self._messenger.posted(change, conversation, activity_id, version)
-            except StoreUnavailable as error:
-                # What was said stands; only this copy will not change by itself.
-                alarm(log, "store", "a card that was sent could not be kept", error=error)
+            elif isinstance(outcome, Page):
+                await self._messenger.page_posted(outcome, conversation, activity_id)
+        except StoreUnavailable as error:
+            # What was said stands; only this copy will not change by itself.
+            alarm(log, "store", "a card that was sent could not be kept", error=error)
 
     async def _stands_in_place(
         self, outcome: Outcome, conversation: Conversation, reader: Reader, card_id: str

@@ -30,6 +30,7 @@ from bot.ports import (
     Store,
 )
 from bot.teams.addresses import Addresses
+from bot.teams.alerts import Alerts
 from bot.teams.connector import Connectors, SendError, SendLater, SendRefused, SendTooEarly
 from bot.teams.digests import MANY, Digests
 from bot.teams.drawing import NotOurTurn, Turns
@@ -99,6 +100,7 @@ class TeamsMessenger:
         self._desk: Desk | None = None
         self._turns = turns
         self._digests = Digests(store, turns, self._send, self._put, self._delete)
+        self._alerts = Alerts(store, turns, self._send, self._put, self._post)
         self._invitations = Invitations(store, self._send, self._put, self._delete, self._post)
 
     def attach(self, desk: Desk) -> None:
@@ -120,7 +122,7 @@ class TeamsMessenger:
         """One message of the outbox; drawn from what is true now."""
         try:
             if message.kind is MessageKind.ALERT:
-                return await self._post(await self._attached.alerting.shown(message), message.to_oid)
+                return await self._alerts.deliver(message, self._attached.alerting.shown)
             if message.kind is MessageKind.ONBOARDING:
                 return await self._invitations.deliver(message, self._attached.onboarding)
             change = await self._store.change(message.change_id)
@@ -155,6 +157,10 @@ class TeamsMessenger:
         """
         card = _standing(conversation, activity_id)
         await self._keep(replace(card, change_id=change.id, drawn_version=version), change)
+
+    async def page_posted(self, page: Page, conversation: Conversation, activity_id: str) -> None:
+        """Remember an answer that stands in somebody's chat, where it can become untrue."""
+        await self._alerts.posted(page, _standing(conversation, activity_id))
 
     async def _keep(self, card: PostedCard, change: Change) -> None:
         if not card.activity_id:

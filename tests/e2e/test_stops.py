@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
@@ -83,6 +84,59 @@ async def test_a_freeze_as_everybody_meets_it(any_stage: Stage) -> None:
     )
     frozen = ("person:freeze:set", "person:freeze:lifted-once", "person:freeze:ended")
     await any_stage.ends_with(ALICE_00, audited=frozen)
+
+
+async def standing(stage: Stage, who: str, *words: str) -> int:
+    """How many cards in somebody's chat say one of these words now."""
+    shown = [json.dumps(entry) for entry in await stage.from_bot(who)]
+    return sum(any(word in text for word in words) for text in shown)
+
+
+async def test_pages_about_a_freeze_stay_true(any_stage: Stage) -> None:
+    """When it is lifted, the alerts and the answers of everybody who was told say so, with no button left."""
+    await play(
+        any_stage,
+        """
+        /as alice
+        freeze me
+        /expect Your phones are frozen here
+        /as selma
+        /expect Alice Anders is frozen
+        /as sven
+        /expect Alice Anders is frozen
+        unfreeze alice
+        /expect 1 more of security must lift it
+        /as selma
+        unfreeze alice
+        /expect No longer frozen
+        """,
+    )
+    await any_stage.settle()
+    for who in ("alice", "sven", "selma"):
+        assert await standing(any_stage, who, "No longer frozen") >= 2, who
+        assert await standing(any_stage, who, "is frozen", "are frozen", "unfreeze") == 0, who
+    assert await any_stage.sql("SELECT id FROM posted_cards") == []
+
+
+async def test_pages_about_the_pause_stay_true(any_stage: Stage) -> None:
+    """When writing goes on, nobody's page says that nothing is written."""
+    await play(
+        any_stage,
+        """
+        /as adam
+        pause because a strange burst
+        /expect Nothing is written now
+        /as sven
+        /expect Nothing is written now
+        /as adam
+        resume
+        /expect Approved requests are carried out
+        """,
+    )
+    await any_stage.settle()
+    for who in ("adam", "sven"):
+        assert await standing(any_stage, who, "Approved requests are carried out") >= 2, who
+        assert await standing(any_stage, who, "Nothing is written now") == 0, who
 
 
 async def test_security_freezes_and_repairs(any_stage: Stage) -> None:
