@@ -352,6 +352,10 @@ class Store(LaneBook, LeaseBook, OnboardingBook, BatchBook, Protocol):
         """Messages due with no living lease; attempts already counts this one."""
         ...
 
+    async def message_unclaimed(self, key: str) -> bool:
+        """True while it waits and no worker has taken it up: whoever does will see what is stored by now."""
+        ...
+
     async def message_done(self, key: str) -> None: ...
 
     async def message_later(self, key: str, due_at: datetime, *, tried: bool = True) -> None:

@@ -245,6 +245,9 @@ class SqlStore(SqlOnboardings, SqlBatchBook):
     ) -> tuple[Message, ...]:
         return await self._database.write(lambda c: work.claim_messages(c, worker, now, lease, limit))
 
+    async def message_unclaimed(self, key: str) -> bool:
+        return await self._database.read(lambda c: work.is_unclaimed(c, key))
+
     async def message_done(self, key: str) -> None:
         at = self._clock.now()
         await self._database.write(lambda c: work.end_message(c, key, "done", "", at))

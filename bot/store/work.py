@@ -108,6 +108,12 @@ def _message(connection: Connection, row: Row[Any], now: datetime) -> Message | 
     )
 
 
+def is_unclaimed(connection: Connection, key: str) -> bool:
+    """True for a message that waits and that nobody has taken up yet."""
+    query = sa.select(_m.key).where(_m.key == key, _m.state == t.WAITING, _m.lease_until.is_(None))
+    return connection.execute(query).first() is not None
+
+
 def end_message(connection: Connection, key: str, state: str, why: str, at: datetime) -> None:
     """Done or dead. The row stays, so that the same message is never enqueued again."""
     values = _FREE | {"state": state, "why": why, "ended_at": at}

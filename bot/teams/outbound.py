@@ -36,6 +36,7 @@ from bot.teams.digests import MANY, Digests
 from bot.teams.drawing import NotOurTurn, Turns
 from bot.teams.invitations import Invitations
 from bot.workflow.desk import Desk
+from bot.workflow.messages import redraw_key
 
 CARD = "application/vnd.microsoft.card.adaptive"
 _WORDS = {
@@ -172,7 +173,12 @@ class TeamsMessenger:
                 await self._redraw(latest)
 
     async def follow(self, change: Change) -> None:
-        """Bring the posted cards of a change up to what is true now; what fails is left to the outbox."""
+        """Bring the posted cards of a change up to what is true now; what fails is left to the outbox.
+
+        So is what it will draw anyway: by then the write is often over, and each card is drawn once.
+        """
+        if await self._store.message_unclaimed(redraw_key(change.id, change.row_version)):
+            return
         with contextlib.suppress(SendError, NotOurTurn):
             await self._redraw(change)
 

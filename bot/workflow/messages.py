@@ -22,7 +22,12 @@ def remind(change: Change, oid: str) -> Message:
 
 def redraw(change: Change) -> Message:
     """All posted cards of the change shall show what becomes true with this commit."""
-    return Message(f"{change.id}:redraw:{change.row_version + 1}", MessageKind.REDRAW, change.id)
+    return Message(redraw_key(change.id, change.row_version + 1), MessageKind.REDRAW, change.id)
+
+
+def redraw_key(change_id: str, row_version: int) -> str:
+    """Of the message that came into being with this version of the change, if one did."""
+    return f"{change_id}:redraw:{row_version}"
 
 
 def notice(change: Change, what: str, oid: str) -> Message:

@@ -88,6 +88,19 @@ async def test_leases_can_be_given_back(store: SqlStore) -> None:
     assert other.lease_owner == "w2"
 
 
+async def test_a_message_is_unclaimed_until_somebody_takes_it_up(store: SqlStore) -> None:
+    """Put off it can be taken up anew; what is being sent, is over or never was is not left to be claimed."""
+    await store.commit(Commit(at=START, messages=(message("m1"),)))
+    assert await store.message_unclaimed("m1")
+    assert not await store.message_unclaimed("m2")
+    await store.claim_messages("w1", START, MINUTE, 9)
+    assert not await store.message_unclaimed("m1")
+    await store.message_later("m1", START + MINUTE)
+    assert await store.message_unclaimed("m1")
+    await store.message_done("m1")
+    assert not await store.message_unclaimed("m1")
+
+
 async def test_a_row_that_makes_no_sense_stops_nobody_else(
     place: Place, store: SqlStore, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -14,6 +14,10 @@ from stage import Stage
 from test_attacks_c import data_of, yes_of
 from test_conversations import ALICE_00, ASK, Write
 
+from bot.jobs import LEASE
+
+Opened = Callable[..., AbstractAsyncContextManager[Stage]]
+
 ASKED = f"""
         {ASK}
         /click Submit for approval
@@ -207,7 +211,7 @@ async def test_a_colleague_goes_on_and_both_are_out(any_stage: Stage) -> None:
 
 
 @pytest.fixture
-async def cooling(opened: Callable[..., AbstractAsyncContextManager[Stage]]) -> AsyncIterator[Stage]:
+async def cooling(opened: Opened) -> AsyncIterator[Stage]:
     """The company, with half an hour between the last approval and the write."""
 
     def slower(text: str) -> str:
@@ -283,3 +287,25 @@ async def test_whose_say_it_is_not_changes_nothing(verb: str, who: str, stage: S
     assert "Waiting for approval" in await stage.ask("olivia", f"status {request}")
     names = await stage.audit_names()
     assert not {"person:freeze:set", "change:mobile:disputed", "change:mobile:withdrawn"} & set(names)
+
+
+async def test_a_vote_leaves_the_cards_to_whoever_draws_what_comes_of_it(opened: Opened) -> None:
+    """Every copy is drawn once for one approval, that which was clicked too, and shows the end."""
+    async with opened(works=False) as stage:
+        await stage.say("olivia", ASK)
+        await stage.settle()
+        await stage.click("olivia", "Submit for approval")
+        await stage.settle()
+        before = len(await stage.sent())
+        await stage.click("marta", "Approve")
+        await stage.parts.bot.settle()
+        assert [each["verb"] for each in (await stage.sent())[before:] if each["verb"] == "PUT"] == []
+        written = await stage.parts.store.claim_changes("first", stage.clock.now(), LEASE, 8)
+        for change in written:
+            await stage.parts.desk.applying.work(change)
+        await stage.settle()
+        drawn = [each["path"] for each in (await stage.sent())[before:] if each["verb"] == "PUT"]
+        assert len(drawn) == len(set(drawn)) == 3
+        for who in ("olivia", "marta", "alice"):
+            assert "Done" in await stage.all_text(who), who
+        await stage.ends_with(ALICE_00)
