@@ -7,7 +7,7 @@ that whoever held it before can no longer write. On PostgreSQL two workers never
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -61,14 +61,24 @@ def claim_changes(
     """Due and without a living lease, oldest due first. What cannot be read stays leased, with an alarm.
 
     What was claimed five times and never moved is leased twice as long with every further claim, at most for
-    an hour.
+    an hour. Those of one claim come back one after the other: one of them may have ended the process for all.
     """
     found = connection.execute(_DUE_CHANGES, {"now": now, "limit": limit}).all()
-    for tries in {row.tries for row in found}:
-        keys = [row.id for row in found if row.tries == tries]
-        until = now + _held_for(tries + 1, lease)
-        connection.execute(_CLAIM_CHANGES, {"worker": worker, "until": until, "keys": keys})
+    for held, keys in _shares([(row.id, row.tries + 1) for row in found], lease).items():
+        connection.execute(_CLAIM_CHANGES, {"worker": worker, "until": now + held, "keys": keys})
     return rows.load(connection, [row.id for row in found], _unreadable("change"))
+
+
+def _shares(claimed: Sequence[tuple[str, int]], lease: timedelta) -> dict[timedelta, list[str]]:
+    """Lease -> keys, from (key, tries with this one). What is put aside is spread over half of its time."""
+    shares: dict[timedelta, list[str]] = {}
+    aside = [key for key, tries in claimed if tries >= TRIES]
+    for key, tries in claimed:
+        held = _held_for(tries, lease)
+        if tries >= TRIES:
+            held -= held * aside.index(key) / (2 * len(aside))
+        shares.setdefault(held, []).append(key)
+    return shares
 
 
 def _held_for(tries: int, lease: timedelta) -> timedelta:

@@ -128,6 +128,24 @@ async def test_what_never_moves_is_looked_at_less_and_less(store: SqlStore) -> N
     assert [c.id for c in await store.claim_changes("w", now + MINUTE, MINUTE, 9)] == ["AAAAA2"]
 
 
+async def test_what_was_put_aside_together_comes_back_one_by_one(store: SqlStore) -> None:
+    """One of them may end the process: the others must not be in its hands each time."""
+    keys = {f"AAAAA{n}" for n in range(4)}
+    for key in sorted(keys):
+        await due(store, key, 0)
+    now = START
+    for n in range(5):
+        assert {c.id for c in await store.claim_changes(f"w{n}", now, MINUTE, 9)} == keys
+        now += 3 * MINUTE
+    back = {}
+    for step in range(25):
+        for one in await store.claim_changes("w", now + (step - 35) * MINUTE / 12, MINUTE, 9):
+            back[one.id] = step
+    assert set(back) == keys
+    assert len(set(back.values())) == 4
+    assert min(back.values()) > 10
+
+
 async def test_messages_wait_are_tried_and_end(store: SqlStore) -> None:
     """Attempts are counted, a put-off one comes at its time, done and dead ones never come again."""
     told = (message("done"), message("dead"), message("soon", due_at=START + 5 * MINUTE), message("again"))
