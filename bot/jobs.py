@@ -195,13 +195,20 @@ class Jobs:
 
     async def _write(self) -> None:
         told = self._woken[0].is_set()
-        await self._once(self._changes, self._woken[0], self._woken[1].set if told else lambda: None)
+        wake_other = self._woken[1].set if told else lambda: None
+        await self._once(self._changes, self._woken[0], self._store.next_change, wake_other)
 
     async def _tell(self) -> None:
         await self._changes.one_done(WRITES_FIRST)
-        await self._once(self._messages, self._woken[1], lambda: None)
+        await self._once(self._messages, self._woken[1], self._store.next_message, lambda: None)
 
-    async def _once(self, crew: Crew[Item], woken: asyncio.Event, claimed: Callable[[], None]) -> None:
+    async def _once(
+        self,
+        crew: Crew[Item],
+        woken: asyncio.Event,
+        next_due: Callable[[], Awaitable[datetime | None]],
+        claimed: Callable[[], None],
+    ) -> None:
         # Cleared before claiming: a wake-up between claim and wait must not be lost.
         woken.clear()
         try:
@@ -212,11 +219,11 @@ class Jobs:
             started = 0
         claimed()
         if started == 0 and not self._stopping:
-            await crew.first_done(woken, await self._idle_seconds())
+            await crew.first_done(woken, await self._idle_seconds(next_due))
 
-    async def _idle_seconds(self) -> float:
+    async def _idle_seconds(self, next_due: Callable[[], Awaitable[datetime | None]]) -> float:
         try:
-            due = await self._store.next_due()
+            due = await next_due()
         except Exception:
             return IDLE_AT_MOST
         if due is None:

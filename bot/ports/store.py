@@ -374,8 +374,12 @@ class Store(LaneBook, LeaseBook, OnboardingBook, BatchBook, Protocol):
         """
         ...
 
-    async def next_due(self) -> datetime | None:
-        """When the next change or message is due, for sleeping exactly as long as may be."""
+    async def next_change(self) -> datetime | None:
+        """When the next change is due, for sleeping exactly as long as may be."""
+        ...
+
+    async def next_message(self) -> datetime | None:
+        """When the next message is due, likewise."""
         ...
 
     async def release_leases(self, worker: str | None) -> None:

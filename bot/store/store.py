@@ -275,8 +275,11 @@ class SqlStore(SqlOnboardings, SqlBatchBook):
 
         self._watching = Watch(self._database.url, heard)
 
-    async def next_due(self) -> datetime | None:
-        return await self._database.read(work.next_due)
+    async def next_change(self) -> datetime | None:
+        return await self._database.read(work.next_change)
+
+    async def next_message(self) -> datetime | None:
+        return await self._database.read(work.next_message)
 
     async def release_leases(self, worker: str | None) -> None:
         await self._database.write(lambda c: work.release(c, worker))

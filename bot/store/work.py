@@ -137,18 +137,25 @@ def put_off(connection: Connection, key: str, due_at: datetime, *, tried: bool =
     connection.execute(sa.update(t.outbox).where(waiting).values(values))
 
 
-def next_due(connection: Connection) -> datetime | None:
-    """The earliest due time; for what is leased the end of its lease, if that is later."""
-    times = []
-    for columns, open_rows in ((_c, _c.due_at.is_not(None)), (_m, _m.state == t.WAITING)):
-        free = sa.or_(columns.lease_until.is_(None), columns.lease_until <= columns.due_at)
-        first = sa.select(columns.due_at).where(open_rows, free).order_by(columns.due_at).limit(1)
-        found = connection.execute(first).scalar()
-        # Only what is due before that can come earlier, and thousands may wait behind it.
-        before = open_rows if found is None else sa.and_(open_rows, columns.due_at <= found)
-        when = sa.case((columns.lease_until > columns.due_at, columns.lease_until), else_=columns.due_at)
-        times.append(connection.execute(sa.select(sa.func.min(when)).where(before)).scalar())
-    return min((time for time in times if time is not None), default=None)
+def next_change(connection: Connection) -> datetime | None:
+    """The earliest due time of a change; for what is leased the end of its lease, if that is later."""
+    return _next(connection, _c, _c.due_at.is_not(None))
+
+
+def next_message(connection: Connection) -> datetime | None:
+    """The same of a message."""
+    return _next(connection, _m, _m.state == t.WAITING)
+
+
+def _next(connection: Connection, columns: Any, open_rows: sa.ColumnElement[bool]) -> datetime | None:
+    free = sa.or_(columns.lease_until.is_(None), columns.lease_until <= columns.due_at)
+    first = sa.select(columns.due_at).where(open_rows, free).order_by(columns.due_at).limit(1)
+    found = connection.execute(first).scalar()
+    # Only what is due before that can come earlier, and thousands may wait behind it.
+    before = open_rows if found is None else sa.and_(open_rows, columns.due_at <= found)
+    when = sa.case((columns.lease_until > columns.due_at, columns.lease_until), else_=columns.due_at)
+    earliest: datetime | None = connection.execute(sa.select(sa.func.min(when)).where(before)).scalar()
+    return earliest
 
 
 def release(connection: Connection, worker: str | None) -> None:

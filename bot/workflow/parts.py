@@ -8,6 +8,7 @@ from __future__ import annotations
 import hmac
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TypeVar
 
 from bot.domain.audit import AuditEvent
 from bot.domain.change import Change, card_nonce, number_key
@@ -29,6 +30,8 @@ from bot.ports import (
     WorkflowKeys,
 )
 from bot.workflow.numbering import NumberIndex
+
+_Read = TypeVar("_Read")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +109,13 @@ class Parts:
             hmac.compare_digest(card.nonce, card_nonce(key, change.id, change.content_hash, reader_oid))
             for key in self.keys.cards
         )
+
+
+def had(result: _Read | BaseException) -> _Read:
+    """What was read beside other things, or its exception raised."""
+    if isinstance(result, BaseException):
+        raise result
+    return result
 
 
 def event(change: Change, what: str, actor: str, /, **facts: str) -> AuditEvent:

@@ -7,7 +7,6 @@ or "first this".
 from __future__ import annotations
 
 import asyncio
-from typing import TypeVar
 
 from bot.domain import reasons
 from bot.domain.change import Change, Operation, OpKind, OpState, content_hash
@@ -24,12 +23,10 @@ from bot.workflow.effects import Effects, Reading
 from bot.workflow.holders import shared_number
 from bot.workflow.identity import Identity
 from bot.workflow.judging import Judge, kind_of, may_ask
-from bot.workflow.parts import Parts
+from bot.workflow.parts import Parts, had
 from bot.workflow.pass_readers import PassReaders
 from bot.workflow.planning import Facts, against_pass
 from bot.workflow.rejudging import Moved, Rejudging
-
-_Read = TypeVar("_Read")
 
 
 class Rechecks:
@@ -155,13 +152,6 @@ class Rechecks:
             if seen.number is not None:
                 held[operation.n] = seen.number
         return None
-
-
-def had(result: _Read | BaseException) -> _Read:
-    """What was read, or its exception raised."""
-    if isinstance(result, BaseException):
-        raise result
-    return result
 
 
 def _is_to_be_compared(operation: Operation) -> bool:

@@ -104,7 +104,7 @@ async def test_a_late_move_is_lost_and_sees_the_present(store: SqlStore) -> None
     commit = Commit(at=START, create=other, moves=(late,), events=(event(),), messages=told)
     assert await store.commit(commit) == Lost(LostBecause.MOVED, now)
     assert await store.change("AAAAA2") is None
-    assert await store.next_due() is None
+    assert (await store.next_change(), await store.next_message()) == (None, None)
     assert await recorded(store) == 1
 
 
@@ -253,7 +253,7 @@ async def test_an_illegal_move_is_a_defect(store: SqlStore, what: str) -> None:
     with pytest.raises(ValueError, match="AAAAA1"):
         await store.commit(commit)
     assert await store.change("AAAAA1") == before
-    assert await store.next_due() is None
+    assert (await store.next_change(), await store.next_message()) == (None, None)
 
 
 async def test_one_vote_per_person_and_step_even_behind_our_back(place: Place, store: SqlStore) -> None:

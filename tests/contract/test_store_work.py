@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 from store_desk import MINUTE, SECOND, START, Place, created, message, moved
@@ -118,7 +119,7 @@ async def test_what_never_moves_is_looked_at_less_and_less(store: SqlStore) -> N
     now, held = START, []
     for n in range(13):
         assert len(await store.claim_changes(f"w{n}", now, MINUTE, 9)) == 1
-        again = await store.next_due()
+        again = await store.next_change()
         assert again is not None
         held.append(round((again - now) / MINUTE))
         now = again + MINUTE / 60
@@ -172,22 +173,26 @@ async def test_a_message_is_enqueued_once(store: SqlStore) -> None:
     assert await store.claim_messages("w", START + 9 * MINUTE, MINUTE, 9) == ()
 
 
-async def test_the_next_due_time_looks_at_both_and_at_leases(store: SqlStore) -> None:
+async def test_the_next_due_time_looks_at_leases(store: SqlStore) -> None:
     """Sleep until the first change or message is due, or until a lease that holds it runs out."""
-    assert await store.next_due() is None
+
+    async def next_due() -> tuple[datetime | None, datetime | None]:
+        return await store.next_change(), await store.next_message()
+
+    assert await next_due() == (None, None)
     await due(store, "AAAAA1", 5)
-    assert await store.next_due() == START + 5 * MINUTE
+    assert await next_due() == (START + 5 * MINUTE, None)
     await store.commit(Commit(at=START, messages=(message("m", due_at=START + 3 * MINUTE),)))
-    assert await store.next_due() == START + 3 * MINUTE
+    assert await next_due() == (START + 5 * MINUTE, START + 3 * MINUTE)
     await store.claim_messages("w", START + 3 * MINUTE, 10 * MINUTE, 9)
-    assert await store.next_due() == START + 5 * MINUTE
+    assert await next_due() == (START + 5 * MINUTE, START + 13 * MINUTE)
     await store.claim_changes("w", START + 5 * MINUTE, 4 * MINUTE, 9)
-    assert await store.next_due() == START + 9 * MINUTE
+    assert await next_due() == (START + 9 * MINUTE, START + 13 * MINUTE)
     await store.message_done("m")
     done = await store.change("AAAAA1")
     assert done is not None
     await moved(store, done, S.EXPIRED, due_at=None)
-    assert await store.next_due() is None
+    assert await next_due() == (None, None)
 
 
 async def test_pauses_are_kept_and_only_ever_grow(place: Place) -> None:

@@ -58,8 +58,9 @@ async def _settled(stage: Stage) -> None:
     """Nothing is due any more, though some of it had to wait for its second."""
 
     async def quiet() -> bool:
-        due = await stage.parts.store.next_due()
-        return due is None or (due - stage.clock.now()).total_seconds() > 60
+        store, now = stage.parts.store, stage.clock.now()
+        due = [await store.next_change(), await store.next_message()]
+        return all(each is None or (each - now).total_seconds() > 60 for each in due)
 
     await until(quiet, stage, PATIENCE)
 
