@@ -105,6 +105,7 @@ async def test_questions_beside_a_running_bot(any_stage: Stage, tmp_path: Path) 
     """`policy explain` and `policy replay` answer from the true directory and store, and change nothing."""
     stage = any_stage
     await stage.pending()
+    await stage.settle()
     policy = load_policy(stage.settings.policy_file)
     before, log = await stage.audit_names(), len(await stage.view("marta"))
     said = "\n".join(await explain_policy(stage.settings, policy, "olivia", "set mobile for alice"))
