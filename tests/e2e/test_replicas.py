@@ -25,7 +25,7 @@ LANES = 4
 PAUSED = 60
 SLOW = {"kind": "latency", "verb": "PATCH", "path": "phoneMethods", "ms": 200, "times": None}
 OPEN = "changes WHERE state IN ('approved', 'applying', 'unconfirmed')"
-BEGUN = "audit WHERE name LIKE '%:attempted'"
+BEGUN = "audit WHERE name LIKE '%attempted'"
 WAITING = "outbox WHERE state = 'waiting'"
 
 
