@@ -10,12 +10,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from bot.domain.outcome import Outcome, Page, PageKind
-from bot.ports import Conversation, Delivered, Delivery, Message, PostedCard, Store
-from bot.teams.connector import SendRefused
+from bot.ports import Delivered, Delivery, Message, PostedCard, Store
 from bot.teams.drawing import Turns
 
 Send = Callable[[Outcome, str], Awaitable[PostedCard | Delivered]]
-Put = Callable[[Conversation, str, Outcome], Awaitable[None]]
+Put = Callable[[PostedCard, Outcome], Awaitable[bool]]
 Post = Callable[[Outcome, str], Awaitable[Delivered]]
 Draw = Callable[[Message], Awaitable[Outcome]]
 
@@ -53,16 +52,7 @@ class Alerts:
             await self._store.card_posted(replace(card, change_id=f"page:{about}"))
 
     async def _correct(self, card: PostedCard, outcome: Outcome) -> None:
-        conversation = await self._store.conversation(card.reader_oid)
-        gone = conversation is None or conversation.conversation_id != card.conversation_id
-        if conversation is not None and not gone:
-            try:
-                await self._put(conversation, card.activity_id, outcome)
-            except SendRefused as error:
-                if error.status == 413 or error.status >= 500:
-                    raise
-                gone = True
-        if gone or not _holds(outcome):
+        if await self._put(card, outcome) and not _holds(outcome):
             await self._store.card_gone(card.id)
 
 

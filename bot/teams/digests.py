@@ -10,8 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.domain.outcome import Outcome, Page, PageKind
-from bot.ports import Conversation, Delivered, Delivery, PostedCard, Store
-from bot.teams.connector import SendRefused
+from bot.ports import Delivered, Delivery, PostedCard, Store
 from bot.teams.drawing import Turns
 
 #: With so many waiting, the next one does not get a card of its own.
@@ -20,7 +19,7 @@ QUIET = timedelta(minutes=15)
 _KEY = "digest:"
 
 Send = Callable[[Outcome, str], Awaitable[PostedCard | Delivered]]
-Put = Callable[[Conversation, str, Outcome], Awaitable[None]]
+Put = Callable[[PostedCard, Outcome], Awaitable[bool]]
 Delete = Callable[[PostedCard], Awaitable[None]]
 
 
@@ -77,12 +76,7 @@ class Digests:
         if conversation is None or conversation.conversation_id != card.conversation_id:
             await self._store.card_gone(card.id)
             return False
-        try:
-            await self._put(conversation, card.activity_id, digest(waiting))
-        except SendRefused as error:
-            if error.status == 413 or error.status >= 500:
-                raise
-            await self._store.card_gone(card.id)
+        if not await self._put(card, digest(waiting)):
             return False
         if waiting:
             await self._store.card_posted(replace(card, drawn_version=waiting))

@@ -10,12 +10,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from bot.domain.outcome import Asks, Invitation, Outcome
-from bot.ports import Conversation, Delivered, Delivery, Message, PostedCard, Store
-from bot.teams.connector import SendRefused
+from bot.ports import Delivered, Delivery, Message, PostedCard, Store
 from bot.workflow.onboarding import Onboardings
 
 Send = Callable[[Outcome, str], Awaitable[PostedCard | Delivered]]
-Put = Callable[[Conversation, str, Outcome], Awaitable[None]]
+Put = Callable[[PostedCard, Outcome], Awaitable[bool]]
 Delete = Callable[[PostedCard], Awaitable[None]]
 Post = Callable[[Outcome, str], Awaitable[Delivered]]
 REDRAW = "redraw"
@@ -40,7 +39,8 @@ class Invitations:
         standing = [each for each in await self._store.cards(key) if each.reader_oid == message.to_oid]
         if message.topic == REDRAW:
             for each in standing:
-                await self._redraw(each, outcome)
+                if await self._put(each, outcome):
+                    await self._store.card_gone(each.id)
             return DONE
         sent = await self._send(outcome, message.to_oid)
         if isinstance(sent, Delivered):
@@ -53,16 +53,6 @@ class Invitations:
             version = outcome.onboarding.row_version
             await self._store.card_posted(replace(sent, change_id=key, drawn_version=version))
         return DONE
-
-    async def _redraw(self, card: PostedCard, outcome: Outcome) -> None:
-        conversation = await self._store.conversation(card.reader_oid)
-        if conversation is not None:
-            try:
-                await self._put(conversation, card.activity_id, outcome)
-            except SendRefused as error:
-                if error.status == 413 or error.status >= 500:
-                    raise
-        await self._store.card_gone(card.id)
 
 
 def _key(outcome: Invitation) -> str:

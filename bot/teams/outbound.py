@@ -219,8 +219,22 @@ class TeamsMessenger:
         )
         return _standing(conversation, activity_id)
 
-    async def _put(self, conversation: Conversation, activity_id: str, outcome: Outcome) -> None:
-        await self.update(conversation, activity_id, outcome, reader_of(conversation))
+    async def _put(self, card: PostedCard, outcome: Outcome) -> bool:
+        """Draw a standing card anew; False when it is not there any more, and then it is forgotten.
+
+        Raises what sending raises, but for a card that was deleted and an app that was removed.
+        """
+        conversation = await self._store.conversation(card.reader_oid)
+        reader = reader_of(conversation) if conversation else Reader(card.reader_oid)
+        connector = self._connectors.at(card.service_url)
+        try:
+            await connector.update(card.conversation_id, card.activity_id, card_message(outcome, reader))
+        except SendRefused as error:
+            if error.status == 413 or error.status >= 500:
+                raise
+            await self._store.card_gone(card.id)
+            return False
+        return True
 
     async def _delete(self, card: PostedCard) -> None:
         """What cannot be deleted stays; its button leads to the list all the same."""
@@ -244,19 +258,8 @@ class TeamsMessenger:
         return Delivered(Delivery.DONE)
 
     async def _redraw_card(self, change: Change, card: PostedCard) -> None:
-        conversation = await self._store.conversation(card.reader_oid)
-        reader = reader_of(conversation) if conversation else Reader(card.reader_oid)
-        body = card_message(await self._present(change, card.reader_oid), reader)
-        try:
-            connector = self._connectors.at(card.service_url)
-            await connector.update(card.conversation_id, card.activity_id, body)
-        except SendRefused as error:
-            if error.status == 413 or error.status >= 500:
-                raise
-            # The person deleted the card or removed the app: there is nothing left to redraw.
-            await self._store.card_gone(card.id)
-            return
-        await self._store.card_drawn(card.id, change.row_version)
+        if await self._put(card, await self._present(change, card.reader_oid)):
+            await self._store.card_drawn(card.id, change.row_version)
 
     async def _refused(self, message: Message, error: SendRefused) -> Delivered:
         if error.status in (403, 404):
