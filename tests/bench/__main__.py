@@ -1,6 +1,6 @@
 """Runs the bench and prints one line for each budget. Exit code 1 when one is exceeded.
 
-python -m tests.bench            under a minute; run it alone on the machine
+python -m tests.bench            about a minute; run it alone on the machine
 python -m tests.bench --stock    also the SDK's own adapter, for comparison
 """
 
@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import sys
 import tempfile
+from collections.abc import Awaitable
 from pathlib import Path
 from statistics import median
 
@@ -18,9 +19,9 @@ import aiohttp
 from .budgets import Figure, figure
 from .changes import BLOCKS, SIZE, WARM_UP, Desk
 from .machine import cores
-from .scene import Scene, company
+from .scene import company
 from .starts import serving, starts
-from .turns import ECHO, Contestant, floor, help_card, shooting_range, stock
+from .turns import ECHO, FLOOR_TURNS, Contestant, Range, floor, help_card, shooting_range, stock
 
 _STOCK_ROUNDS = 3
 
@@ -38,49 +39,62 @@ async def bench(with_stock: bool) -> list[Figure]:
         async with company(Path(folder)) as scene:
             cpu, memory = await starts(scene, core)
             figures = [figure("start", cpu), figure("memory", memory)]
-            async with serving(scene, core) as bot, aiohttp.ClientSession() as session:
-                ours = Contestant("ours", bot, scene.port)
-                turns, floor_ms = await help_turns(scene, ours, session, core, others, with_stock)
-                figures += turns
-                desk = Desk(scene, bot.pid, session)
-                await desk.block(WARM_UP)
-                blocks = [await desk.block(SIZE) for _ in range(BLOCKS)]
-                for name, column in zip(("preview", "approve"), zip(*blocks, strict=True), strict=True):
-                    say(f"{name}: {median(column):.0f} ms CPU, median of {len(column)}")
-                    figures.append(figure(name, [ms / floor_ms for ms in column]))
+            async with (
+                serving(scene, core) as bot,
+                aiohttp.ClientSession() as session,
+                shooting_range(scene, others) as place,
+            ):
+                card = await help_card(scene, session)
+                async with floor(scene, core, card) as bare:
+                    ours = Contestant("ours", bot, scene.port)
+                    async with floor(scene, core, ECHO) as echo:
+                        figures.append(await help_turns(place, bare, ours, echo))
+                    if with_stock:
+                        async with stock(scene, core, card) as theirs:
+                            figures.append(await against_stock(place, theirs, ours))
+                    figures += await changes(Desk(scene, bot.pid, session), place, bare)
     return figures
 
 
-async def help_turns(
-    scene: Scene,
-    ours: Contestant,
-    session: aiohttp.ClientSession,
-    core: set[int],
-    others: set[int],
-    with_stock: bool,
-) -> tuple[list[Figure], float]:
-    """The help turn against the floors, pair by pair; on request against the stock adapter as well.
+async def help_turns(place: Range, bare: Contestant, ours: Contestant, echo: Contestant) -> Figure:
+    """The help turn against the floors, pair by pair."""
+    rounds = await place.rounds([bare, ours, echo])
+    for name, column in zip(("floor", "ours", "floor, one word"), zip(*rounds, strict=True), strict=True):
+        say(f"help turn, {name}: {median(column):.2f} ms CPU, median of {len(column)}")
+    against = median(mine / word for _, mine, word in rounds)
+    say(f"help turn against a floor that answers one word instead of the card: {against:.2f} x")
+    return figure("help", [mine / same for same, mine, _ in rounds])
 
-    Also the processor milliseconds of one turn of the floor.
+
+async def against_stock(place: Range, theirs: Contestant, ours: Contestant) -> Figure:
+    """The SDK's own adapter against ours, pair by pair."""
+    pairs = await place.rounds([theirs, ours], _STOCK_ROUNDS)
+    say(f"stock adapter, the same card: {median(slow for slow, _ in pairs):.0f} ms CPU a turn")
+    return figure("stock", [slow / mine for slow, mine in pairs])
+
+
+async def changes(desk: Desk, place: Range, bare: Contestant) -> list[Figure]:
+    """Previews and approvals in turns of the floor, as it is right before and right after each of them.
+
+    One machine runs at different speeds within a minute: a floor of another moment would measure that.
     """
-    card = await help_card(scene, session)
-    async with (
-        shooting_range(scene, others) as place,
-        floor(scene, core, card) as bare,
-        floor(scene, core, ECHO) as echo,
-    ):
-        rounds = await place.rounds([bare, ours, echo])
-        figures = [figure("help", [mine / same for same, mine, _ in rounds])]
-        for name, column in zip(("floor", "ours", "floor, one word"), zip(*rounds, strict=True), strict=True):
-            say(f"help turn, {name}: {median(column):.2f} ms CPU, median of {len(column)}")
-        against = median(mine / word for _, mine, word in rounds)
-        say(f"help turn against a floor that answers one word instead of the card: {against:.2f} x")
-        if with_stock:
-            async with stock(scene, core, card) as theirs:
-                pairs = await place.rounds([theirs, ours], _STOCK_ROUNDS)
-            say(f"stock adapter, the same card: {median(slow for slow, _ in pairs):.0f} ms CPU a turn")
-            figures.append(figure("stock", [slow / mine for slow, mine in pairs]))
-    return figures, median(bare_ms for bare_ms, _, _ in rounds)
+
+    async def in_floor_turns(work: Awaitable[float]) -> tuple[float, float]:
+        before = await place.round(bare, FLOOR_TURNS)
+        ms = await work
+        return ms, ms / ((before + await place.round(bare, FLOOR_TURNS)) / 2)
+
+    await desk.previews(WARM_UP)
+    await desk.submitted()
+    await desk.approvals()
+    measured: dict[str, list[tuple[float, float]]] = {"preview": [], "approve": []}
+    for _ in range(BLOCKS):
+        measured["preview"].append(await in_floor_turns(desk.previews(SIZE)))
+        await desk.submitted()
+        measured["approve"].append(await in_floor_turns(desk.approvals()))
+    for name, blocks in measured.items():
+        say(f"{name}: {median(ms for ms, _ in blocks):.0f} ms CPU, median of {len(blocks)}")
+    return [figure(name, [turns for _, turns in blocks]) for name, blocks in measured.items()]
 
 
 def main() -> int:

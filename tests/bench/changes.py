@@ -15,7 +15,8 @@ import aiohttp
 from .machine import cpu_seconds
 from .scene import BOSSES, Scene
 
-SIZE, WARM_UP, BLOCKS = 20, 10, 3
+#: Requests in a block. All blocks together stay within the scene's people and within 100 numbers.
+SIZE, WARM_UP, BLOCKS = 16, 10, 5
 _TOGETHER = 4
 _LOOK_SECONDS = 0.3
 _QUIET = 0.01
@@ -25,40 +26,52 @@ _FIELDS = {"how": "in-person"}
 
 
 class Desk:
-    """Olivia asks and the managers decide, each request for another person."""
+    """Olivia asks and the managers decide, each request for another person.
+
+    One block is `previews`, `submitted`, `approvals`, in this order.
+    """
 
     def __init__(self, scene: Scene, pid: int, session: aiohttp.ClientSession) -> None:
         self._scene, self._pid, self._session = scene, pid, session
         self._places = asyncio.Semaphore(_TOGETHER)
         self._asked = 0
+        self._said: list[str] = []
 
-    async def block(self, size: int) -> tuple[float, float]:
-        """CPU milliseconds of one preview and of one approval. Raises RuntimeError when one does not work.
-
-        An approval is counted from the click until the bot is quiet again: vote, checks, the write, the
-        read-back, audit, and every card redrawn.
-        """
+    async def previews(self, size: int) -> float:
+        """CPU milliseconds of one preview."""
         people = range(self._asked, self._asked + size)
         self._asked += size
         before = cpu_seconds(self._pid)
-        said = await self._each([self._ask(number) for number in people])
+        self._said = await self._each([self._ask(number) for number in people])
         await self._quiet()
-        preview = cpu_seconds(self._pid) - before
-        previews = [
-            card for card in await self._cards("olivia", "Submit for approval") if card[0] in set(said)
+        return (cpu_seconds(self._pid) - before) / size * 1000
+
+    async def submitted(self) -> None:
+        """All previews of the block go to their approvers."""
+        said = set(self._said)
+        cards = [
+            card for answers, card in await self._cards("olivia", "Submit for approval") if answers in said
         ]
-        await self._each([self._click("olivia", "Submit for approval", card) for _, card in previews])
+        await self._each([self._click("olivia", "Submit for approval", card) for card in cards])
         await self._quiet()
+
+    async def approvals(self) -> float:
+        """CPU milliseconds of one approval. Raises RuntimeError when one does not work.
+
+        Counted from the click until the bot is quiet again: vote, checks, the write, the read-back, audit,
+        and every card redrawn.
+        """
+        size = len(self._said)
         asked = [(boss, card) for boss in BOSSES for _, card in await self._cards(boss, "Approve")]
         effects = self._scene.world.journal.effects
         written = len(effects)
         before = cpu_seconds(self._pid)
         await self._each([self._click(boss, "Approve", card) for boss, card in asked])
         await self._quiet(lambda: len(effects) - written >= size)
-        approval = cpu_seconds(self._pid) - before
+        used = cpu_seconds(self._pid) - before
         if len(asked) != size or len(effects) - written != size:
             raise RuntimeError(f"{size} requests: {len(asked)} to decide, {len(effects) - written} writes")
-        return preview / size * 1000, approval / size * 1000
+        return used / size * 1000
 
     async def _ask(self, number: int) -> str:
         phone = f"+1 206 555 01{number % 100:02}"

@@ -17,6 +17,8 @@ from .scene import Scene
 
 TOGETHER = 16
 TURNS, WARM_UP, ROUNDS = 1500, 500, 5
+#: A round of the floor beside something else.
+FLOOR_TURNS = 1000
 STOCK_TURNS, STOCK_WARM_UP = 64, 16
 ECHO = {"type": "message", "text": "help"}
 
