@@ -98,16 +98,24 @@ class Sent:
 
 
 class Chats:
-    """Every conversation of one world."""
+    """Every conversation of one world, which it does not keep alive."""
 
     def __init__(self, world: World) -> None:
-        self.world = world
+        self._world = weakref.ref(world)
         self.sent: list[Sent] = []
         self.limits = Limits()
         self._conversations: dict[str, Conversation] = {}
         self._step = 0
         self._last_id = 0
         self._by_mri: dict[str, str] = {}
+
+    @property
+    def world(self) -> World:
+        """Raises LookupError when the world was forgotten meanwhile."""
+        world = self._world()
+        if world is None:
+            raise LookupError("this world was forgotten")
+        return world
 
     @property
     def bot_id(self) -> str:
@@ -210,7 +218,7 @@ class Chats:
 
 
 class AllChats:
-    """The chats of every world; a world made anew starts with none."""
+    """The chats of every world; a world made anew starts with none, and they are forgotten with it."""
 
     def __init__(self) -> None:
         self._of: weakref.WeakKeyDictionary[World, Chats] = weakref.WeakKeyDictionary()

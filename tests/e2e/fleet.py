@@ -17,7 +17,7 @@ from typing import Any
 
 import aiohttp
 from kill_drive import Books, Clock, Lives, People
-from stage import DATA_KEY, Sandbox, _WorldSeen
+from stage import DATA_KEY, Sandbox, _WorldSeen, a_world
 from surroundings import environment
 
 from bot.domain import command as c
@@ -236,9 +236,7 @@ async def fleet(
     async with contextlib.AsyncExitStack() as stack:
         connector = aiohttp.TCPConnector(force_close=True)
         http = await stack.enter_async_context(aiohttp.ClientSession(trust_env=False, connector=connector))
-        async with http.post(f"{sandbox.graph}/_sandbox/worlds", json=spec) as answer:
-            world = await answer.json()
-            assert answer.status == 201, world
+        world = await stack.enter_async_context(a_world(http, sandbox, spec))
         ports = [free_port() for _ in range(replicas)]
         address = Address(ports)
         await stack.enter_async_context(address.open())

@@ -25,7 +25,7 @@ from typing import Any
 import aiohttp
 import pytest
 from kill_drive import FINAL, RATE, Asked, Books, Clock, Lives, People, as_text, killed_so_often
-from stage import DATA_KEY, Sandbox, _WorldSeen
+from stage import DATA_KEY, Sandbox, _WorldSeen, a_world
 
 from bot.questions import verify_audit
 from bot.sandbox.child import free_port
@@ -131,10 +131,7 @@ async def scene(sandbox: Sandbox, database_url: str, state: Path) -> Any:
     held = {"phones": {"mobile": "+1 2065550110"}}
     people += [{"alias": f"t{n}", "manager": f"mg{n}", **held} for n in range(LANES)]
     spec = {"people": people, "rules": {"group_page_size": 100}}
-    async with aiohttp.ClientSession(trust_env=False) as http:
-        async with http.post(f"{sandbox.graph}/_sandbox/worlds", json=spec) as answer:
-            world = await answer.json()
-            assert answer.status == 201, world
+    async with aiohttp.ClientSession(trust_env=False) as http, a_world(http, sandbox, spec) as world:
         made = Scene(http, sandbox, world, state, database_url)
         await made.prepare()
         await made.lives.open()

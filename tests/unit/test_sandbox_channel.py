@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import gc
 import json
+import weakref
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
@@ -72,9 +75,15 @@ class Ear:
 class Bench:
     """One world, one channel, one listening bot, one HTTP client."""
 
-    def __init__(self, world: World, base: str, ear: Ear, http: aiohttp.ClientSession) -> None:
-        self.world, self.base, self.ear, self.http = world, base, ear, http
-        self.headers = {"Authorization": f"Bearer {mint(world, 'https://api.botframework.com')}"}
+    def __init__(self, worlds: Worlds, tenant: str, base: str, ear: Ear, http: aiohttp.ClientSession) -> None:
+        self.worlds, self.tenant, self.base, self.ear, self.http = worlds, tenant, base, ear, http
+        self.headers = {"Authorization": f"Bearer {mint(self.world, 'https://api.botframework.com')}"}
+
+    @property
+    def world(self) -> World:
+        world = self.worlds.by_tenant(self.tenant)
+        assert world is not None
+        return world
 
     async def control(self, what: str, body: dict[str, Any] | None = None, status: int = 200) -> Any:
         verb = "GET" if body is None else "POST"
@@ -117,11 +126,12 @@ async def bench() -> AsyncIterator[Bench]:
     ear, worlds, bot_app, app = Ear(), Worlds(lambda: datetime.now(UTC)), web.Application(), web.Application()
     bot_app.router.add_post("/api/messages", ear.messages)
     bot, bot_base = await _serve(bot_app)
-    world = worlds.create({"name": "channel-test", "bot_url": f"{bot_base}/api/messages"})
+    # No name for the world here: one of the tests looks for what else holds it.
+    tenant = worlds.create({"name": "channel-test", "bot_url": f"{bot_base}/api/messages"}).tenant_id
     add_routes(app, worlds, Keys())
     channel, base = await _serve(app)
     async with aiohttp.ClientSession() as http:
-        yield Bench(world, base, ear, http)
+        yield Bench(worlds, tenant, base, ear, http)
     await channel.cleanup()
     await bot.cleanup()
 
@@ -420,3 +430,15 @@ async def test_a_raw_activity_goes_out_as_it_is(bench: Bench) -> None:
     assert dry["token"].count(".") == 2
     await bench.control("activity", {"activity": dry["activity"], "sign": False})
     assert (bench.ear.heard, bench.ear.tokens) == ([dry["activity"]], [""])
+
+
+async def test_a_forgotten_world_leaves_nothing_behind(bench: Bench) -> None:
+    """After a world with chats and files is removed, nothing of it stays in memory."""
+    await bench.control("say", {"as": "olivia", "text": "help"})
+    file = base64.b64encode(b"a,b").decode()
+    await bench.control("upload", {"as": "olivia", "name": "phones.csv", "content": file})
+    await bench.post_card("olivia")
+    left = weakref.ref(bench.world)
+    bench.worlds.remove(bench.world)
+    gc.collect()
+    assert left() is None
