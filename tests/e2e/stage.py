@@ -15,6 +15,7 @@ import io
 import json
 import re
 import shutil
+import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -404,6 +405,14 @@ class Stage:
         return str(found[0])
 
 
+def _told(log: io.StringIO) -> str:
+    """What the bot complained of, and what the directory refused."""
+    lines = log.getvalue().splitlines(keepends=True)
+    return "".join(
+        line for line in lines if '"level":"INFO"' not in line.replace(" ", "") or "refused" in line
+    )
+
+
 @contextlib.asynccontextmanager
 async def a_world(http: aiohttp.ClientSession, sandbox: Sandbox, spec: Json) -> AsyncIterator[Json]:
     """A company of the sandbox; forgotten afterwards, so that the last test finds it as fast as the first."""
@@ -455,6 +464,8 @@ async def open_stage(
         stack.enter_context(environment({n: told_bot[n] for n in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")}))
         settings = load_settings(told_bot)
         log = stack.enter_context(captured_log(log_level))
+        # Shown by pytest beside a test that failed, and nowhere else.
+        stack.callback(lambda: sys.stdout.write(_told(log)))
         stage = Stage(sandbox, world, settings, state, log, clock or ShiftedClock(), http, url)
         stage.environment = dict(told_bot)
         stage.between, stage.works = {"turn_seconds": turn_seconds, **(between or {})}, works

@@ -37,7 +37,8 @@ def closed_now() -> str:
 
 
 async def approve(stage: Stage, who: str) -> None:
-    await stage.card_with(who, "Approve")
+    # A card is seen in the chat a moment before it is remembered as posted; the pace counts from then.
+    await stage.settle()
     await stage.click(who, "Approve")
     await stage.settle()
 
