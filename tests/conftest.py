@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from _pytest.terminal import TerminalReporter
+from aiohttp import web_app
 from hypothesis import HealthCheck, settings
 
 from bot.store.engine import read_url
@@ -40,6 +41,16 @@ def _only_loopback(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 sys.addaudithook(_only_loopback)
+
+
+@pytest.fixture(autouse=True)
+def no_app_outlives_its_test() -> Iterator[None]:
+    """aiohttp remembers the last 1,024 handlers with everything behind them: whole installations of the bot.
+
+    A run of thousands of tests would come to pauses of seconds whenever Python looks for garbage.
+    """
+    yield
+    web_app._cached_build_middleware.cache_clear()
 
 
 @pytest.fixture(scope="session")
