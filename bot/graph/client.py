@@ -25,11 +25,10 @@ from pydantic import BaseModel
 from bot.graph.decode import GraphError, read_error
 from bot.graph.lanes import Lanes
 from bot.graph.rows import BatchAnswer, BatchItem, Page, read_row
+from bot.graph.wire import Wire
 from bot.ports import Clock, DirectoryUnavailable, DirectoryUncertain, LaneBook, StoreUnavailable
 
 _LOG = logging.getLogger(__name__)
-_CONNECTIONS = 8  # httpx's pool scan grows with its size; more makes each call dearer, not faster
-_CONNECT_SECONDS = 3.0
 _TRIES = 3
 _PRESSURE = "x-ms-throttle-limit-percentage"
 _MOST_PAGES = 100
@@ -137,14 +136,8 @@ class GraphClient:
         self._tokens, self._clock, self._lanes, self._jitter = tokens, clock, lanes, jitter
         self._timing = timing or GraphTiming()
         self.sleep, self._count, self._book = sleep, count, book
-        self._http = httpx.AsyncClient(
-            transport=transport,
-            http1=True,
-            http2=False,
-            limits=httpx.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS),
-            timeout=httpx.Timeout(self._timing.write, connect=_CONNECT_SECONDS, pool=self._timing.read),
-            follow_redirects=False,
-            headers={"Accept": "application/json", "User-Agent": "Ringfence"},
+        self._http = Wire(
+            call_seconds=self._timing.write, pool_seconds=self._timing.read, transport=transport
         )
         self._origin = _origin(httpx.URL(self._root))
 
