@@ -72,7 +72,8 @@ class JudgingDirectory:
         finally:
             self._flying.discard(key)
             after = self._inner.phones_of.get(target_oid, {})
-            if after != before:
+            # Of this slot: while a write hangs, another change may have written to another one.
+            if after.get(op.slot) != before.get(op.slot):
                 self.effects[change] = self.effects.get(change, 0) + 1
                 self._old[target_oid] = (self._clock.now() + self.lag, before)
 
