@@ -406,11 +406,9 @@ class Stage:
 
 
 def _told(log: io.StringIO) -> str:
-    """What the bot complained of, and what the directory refused."""
+    """What the bot complained of."""
     lines = log.getvalue().splitlines(keepends=True)
-    return "".join(
-        line for line in lines if '"level":"INFO"' not in line.replace(" ", "") or "refused" in line
-    )
+    return "".join(line for line in lines if json.loads(line)["level"] not in ("DEBUG", "INFO"))
 
 
 @contextlib.asynccontextmanager
